@@ -75,7 +75,7 @@ function valueOf(
   typed: string,
   flag: CommandFlag,
   value: string | undefined,
-  isInline: boolean,
+  isInline: boolean | undefined,
 ): string | true {
   if (flag.type === "boolean") {
     if (value === undefined) return true
@@ -143,7 +143,7 @@ export function readArguments(usage: Usage, argv: readonly string[]): Arguments 
   const program = tokens.find((token) => token.kind === "positional")
   for (const token of tokens) {
     if (token.kind !== "option") continue
-    const { name, rawName, value, inlineValue = false } = token
+    const { name, rawName, value, inlineValue } = token
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
     refuseBehind(usage, program, token, flag !== undefined)
     if (!flag) throw unknownFlag(usage, token)

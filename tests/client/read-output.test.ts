@@ -32,6 +32,26 @@ test("an output is resumed at a place, and read from its beginning after the ite
   expect(after.begunMs).toBeGreaterThan(before.begunMs ?? Number.NaN)
 })
 
+test("the output of an older server, which does not say when an attempt began, is resumed all the same", async () => {
+  const piece = { attempt: 1, from: 0, to: 3, missing: 0, text: "one" }
+  const sent = `id: 1-3\ndata: ${JSON.stringify(piece)}\n\nevent: end\ndata: {"attempt":1,"status":"failed"}\n\n`
+  const asked: (string | null)[] = []
+  await using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch({ headers }) {
+      asked.push(headers.get("last-event-id"))
+      return new Response(sent, { headers: { "content-type": "text/event-stream" } })
+    },
+  })
+  const client = new Client(`http://127.0.0.1:${server.port}`)
+  const [read] = await Array.fromAsync(client.output(7))
+  if (read?.type !== "piece") throw new Error("nothing was read")
+  expect(read).toEqual({ type: "piece", ...piece, begunMs: undefined })
+  await Array.fromAsync(client.output(7, { from: read }))
+  expect(asked).toEqual([null, "1-3"])
+})
+
 test("output that is sent again from its beginning is stored once", async () => {
   await using server = await start()
   const client = new Client(server.url)

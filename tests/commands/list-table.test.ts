@@ -94,6 +94,15 @@ test.each([100, 120, 140])("at %d columns a reason has room before the band of a
   for (const line of lines.slice(1)) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
 })
 
+test("where there is room, a time left has its band, on a wide terminal as in a pipe", () => {
+  const foreseen = { time_progress: 40, eta_low_seconds: 104, eta_high_seconds: 166, eta_runs: 5 }
+  const items = [{ ...item(1, { status: "processing", eta_seconds: 130 }), ...foreseen }]
+  for (const columns of [240, Number.POSITIVE_INFINITY]) {
+    const layout = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }
+    expect(table(items, layout)).toContain(" 2:10 left (1:44 to 2:46), done at 14:32 UTC")
+  }
+})
+
 test("a short reason takes its own room alone, so that nothing is left out beside it", () => {
   const running = { status: "processing", eta_seconds: 130, worker: "gpu-1" } as const
   const failed = { status: "failed", completed_at: at(0), error_message: "boom" } as const

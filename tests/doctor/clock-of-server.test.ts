@@ -20,6 +20,7 @@ describe("the clock of a server", () => {
       says: "the server's is 3600 s ahead of this machine's",
     })
     expect((await clockOf(shown(-3600)))?.says).toBe("the server's is 3600 s behind this machine's")
+    expect((await clockOf(shown(8)))?.says).toBe("the server's is 8 s ahead of this machine's")
     expect(await clockOf(shown(0))).toMatchObject({ verdict: "good" })
   })
 

@@ -41,6 +41,7 @@ test.each([
 test("a disk without room and a process with few descriptors are faults", () => {
   expect(roomOf(400e6, 40e9)).toMatchObject({ fault: "disk_full", says: "400 MB of 40.0 GB are free" })
   expect(roomOf(4e9, 40e9)).toMatchObject({ verdict: "good" })
+  expect([499e6, 500e6].map((free) => roomOf(free, 40e9).verdict)).toEqual(["fault", "good"])
   const limits = (hard: string): string => `Max open files            1024                 ${hard}  files`
   expect(descriptors(limits("4096"))).toMatchObject({
     fault: "descriptors_few",
@@ -48,6 +49,7 @@ test("a disk without room and a process with few descriptors are faults", () => 
   })
   expect(descriptors(limits("65536"))).toMatchObject({ verdict: "good" })
   expect(descriptors(limits("unlimited"))).toMatchObject({ verdict: "good" })
+  expect(["12499", "12500"].map((hard) => descriptors(limits(hard)).verdict)).toEqual(["fault", "good"])
   expect(descriptors("")).toMatchObject({ verdict: "unknown" })
   expect(vanishing("8\n")).toMatchObject({ verdict: "good" })
   expect(vanishing("15\n")).toMatchObject({

@@ -28,6 +28,7 @@ import { REPORTING } from "./reporting.ts"
 import { RUNNER } from "./runner.ts"
 import { SERVING } from "./serving.ts"
 import { LINES_OF_GROUPS } from "./single-lines-of-groups.ts"
+import { LINES_OF_PROGRAMS } from "./single-lines-of-programs.ts"
 import { SINGLE_LINES } from "./single-lines.ts"
 import { SQLITE_FILE } from "./sqlite-file.ts"
 import { SQLITE } from "./sqlite.ts"
@@ -87,4 +88,5 @@ export const MISTAKES: readonly Mistake[] = [
   ...STORING,
   ...SINGLE_LINES,
   ...LINES_OF_GROUPS,
+  ...LINES_OF_PROGRAMS,
 ]

@@ -70,6 +70,15 @@ test("output that goes out slowly is passed on whole, however long nothing new c
   expect(written.join("")).toBe("one two three")
 })
 
+test("an output that cannot be read is over, and does not keep the end of its command from being reported", async () => {
+  const output = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.error(new Error("it cannot be read"))
+    },
+  })
+  await new Tap(output, { onBytes: () => undefined }).readToEnd(10_000)
+})
+
 test("output that nobody takes any more ends the reading, or is read on; a sink that only fails never ends it", async () => {
   const read = async (code: string, outlivesSink: boolean): Promise<string> => {
     const fault = Object.assign(new Error("closed"), { code })

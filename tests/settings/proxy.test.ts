@@ -1,6 +1,6 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test"
 
-import { passProxy } from "../../src/settings/proxy.ts"
+import { passProxy, proxyAsInherited } from "../../src/settings/proxy.ts"
 import { run, start } from "../server.ts"
 
 setDefaultTimeout(180_000)
@@ -39,6 +39,24 @@ test("requests to this machine pass the proxy of the environment, and a command 
   const { code, stderr } = await run(["list", "--server", "http://192.0.2.1:8080"], { HTTP_PROXY: address })
   expect([code, stderr]).toEqual([1, expect.stringContaining("the server answered 403")])
   expect(seen).toHaveLength(1)
+})
+
+test.each([
+  [{ NO_PROXY: "intranet" }, "intranet,"],
+  [{ no_proxy: "intranet" }, "intranet,"],
+  [{ NO_PROXY: "", no_proxy: "intranet" }, "intranet,"],
+  [{ NO_PROXY: "a", no_proxy: "b" }, "a,"],
+  [{}, ""],
+])("with a proxy and %j, what bypassed it still does, and so does this machine", (exceptions, kept) => {
+  for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]) {
+    const env: NodeJS.ProcessEnv = { [name]: address, ...exceptions }
+    passProxy(env)
+    const bypassing = `${kept}localhost,127.0.0.1,::1,[::1]`
+    expect(env).toEqual({ [name]: address, NO_PROXY: bypassing, no_proxy: bypassing })
+    // A command gets the variables as they were.
+    const inherited: object = { ...env, ...proxyAsInherited() }
+    expect(inherited).toEqual({ [name]: address, NO_PROXY: undefined, no_proxy: undefined, ...exceptions })
+  }
 })
 
 test("the environment is not changed without a proxy, nor if all requests already bypass it", () => {

@@ -65,6 +65,64 @@ describe("a time", () => {
   })
 })
 
+describe("what a browser sends", () => {
+  test("is an origin without a path, or any", () => {
+    const origins = ["https://studio.example:3000", "http://box", "*"]
+    expect([read("cors-origin", ...origins), setting("cors-origin", {}, {})]).toEqual([origins, []])
+    for (const wrong of ["https://studio.example/", "studio.example", "null", "HTTPS://a.example", ""])
+      expect(() => read("cors-origin", "*", wrong)).toThrow(`, without a path, not "${wrong}"`)
+  })
+
+  test("is a host name without scheme, port and path, in small letters", () => {
+    expect(read("allowed-host", "Studio.Example", "box")).toEqual(["studio.example", "box"])
+    expect(setting("allowed-host", {}, {})).toEqual([])
+    for (const wrong of ["http://box", "box:8080", "box/", "a b", ""])
+      expect(() => read("allowed-host", "box", wrong)).toThrow(
+        `, without scheme, port and path, not "${wrong}"`,
+      )
+  })
+})
+
+test("a switch is on by its flag, and by a variable that says so in any letters", () => {
+  const byVariable = (value: string): unknown => setting("open", {}, { TRACK_STUDIO_OPEN: value })
+  expect(setting("open", { open: true }, { TRACK_STUDIO_OPEN: "0" })).toBe(true)
+  expect(["1", "true", "TRUE"].map(byVariable)).toEqual([true, true, true])
+  expect(["", "0", "False"].map(byVariable)).toEqual([false, false, false])
+  expect(() => byVariable("yes")).toThrow('TRACK_STUDIO_OPEN must be 1, true, 0 or false, not "yes"')
+})
+
+describe("a database", () => {
+  test.each([
+    ["queue.db", "queue.db"],
+    ["/var/lib/a:b.db", "/var/lib/a:b.db"],
+    ["POSTGRES://user@host/track", "postgres://user@host/track"],
+    ["postgresql://user:%25@host:5433/track", "postgresql://user:%25@host:5433/track"],
+  ])("may be named %s, and is %s", (given, name) => {
+    expect(read("database", given)).toBe(name)
+  })
+
+  test.each([
+    "mysql://host/track",
+    "postgres://a:secret%@host/track",
+    "postgres://a,b/track",
+    "postgres://[/track",
+  ])("may not be %s, and what was given is not repeated", (given) => {
+    expect(() => read("database", given)).toThrow(/^(?!.*(?:secret|mysql)).* must be a SQLite file, or a URL/)
+  })
+})
+
+describe("a bus", () => {
+  test.each(["redis", "rediss", "valkey", "valkeys", "postgres", "postgresql"])("may be a %s", (scheme) => {
+    expect(read("bus", `${scheme}://host:6379`)).toBe(`${scheme}://host:6379`)
+  })
+
+  test("is none by default, and no URL of another kind", () => {
+    expect([read("bus", ""), setting("bus", {}, {})]).toEqual([undefined, undefined])
+    for (const wrong of ["http://host", "host:6379", "redis://", "redis://a,b", "redis://:secret%@host"])
+      expect(() => read("bus", wrong)).toThrow(/^(?!.*secret).*must be a URL such as redis:/)
+  })
+})
+
 test("a whole number is accepted within its bounds, the bounds included", () => {
   expect([read("port", "0"), read("port", "65535")]).toEqual([0, 65_535])
   for (const wrong of ["65536", "-1", "80.5", "1e3", "0x50", " 80", ""])

@@ -1,9 +1,19 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
+import { blank } from "../../src/item/blank-item.ts"
+import type { QueueItem } from "../../src/item/item.ts"
 import { paceWords } from "../../src/item/progress-words.ts"
 import { UTC, zoneNamed } from "../../src/terminal/times-of-day.ts"
 import { readable, readableControl } from "../../src/terminal/updates-as-lines.ts"
-import { countAndSpoken, gapOf, leftWithEnd, spokenOf, startsOf } from "../../src/terminal/words.ts"
+import {
+  countAndSpoken,
+  gapOf,
+  leftWithEnd,
+  offlineLine,
+  spokenOf,
+  startsOf,
+  toneOf,
+} from "../../src/terminal/words.ts"
 import type { Gap } from "../../src/wire/frames.ts"
 import { run, start } from "../server.ts"
 
@@ -21,7 +31,7 @@ test("when an item starts is said with the earliest and the latest time", () => 
 test("a time is that of its zone, with the day when that is another one", () => {
   const berlin = zoneNamed("Europe/Berlin")
   expect([UTC.clock(NOW), berlin.clock(NOW)]).toEqual(["23:04:05", "00:04:05"])
-  expect(UTC.when(NOW, NOW)).toBe("23:04 UTC")
+  for (const zone of [UTC, zoneNamed("UTC")]) expect(zone.when(NOW, NOW)).toBe("23:04 UTC")
   expect(leftWithEnd({ seconds: 42, low: null, high: null }, NOW, berlin)).toBe("0:42 left, done at 00:04")
   expect(leftWithEnd({ seconds: 3600, low: null, high: null }, NOW, UTC)).toBe(
     "1:00:00 left, done at Sat 00:04 UTC",
@@ -98,4 +108,27 @@ test("a line of an update has the figures of ffmpeg and Blender in the notation 
   const unit = { done: 15, total: 120, name: "frames" }
   expect(readable({ ...told, unit, message: "frame 15/120" })).toEndWith("  15 of 120 frames")
   expect(readable({ ...told, unit, message: "frame 15/120, Light" })).toEndWith("  frame 15/120, Light")
+})
+
+test("a failure is red, what needs care is yellow, and what goes well has its own colour", () => {
+  const at = new Date(NOW).toISOString()
+  const tones = (changes: readonly Partial<QueueItem>[]): unknown[] =>
+    changes.map((change) => toneOf({ id: 1, ...blank(1, at), ...change }))
+  const [running, failed] = [{ status: "processing" }, { status: "failed" }] as const
+  expect(tones([{}, running, { status: "completed", outcome: "completed" }])).toEqual([
+    undefined,
+    "bar",
+    "good",
+  ])
+  const stopping = { ...running, cancel_requested_at: at }
+  const stalled = { ...running, stalled: true, stalled_since: at }
+  expect(tones([stopping, stalled, { status: "retrying" }])).toEqual(["warn", "warn", "warn"])
+  const ends = (["failed", "lost", "cancelled"] as const).map((outcome) => ({ ...failed, outcome }))
+  expect(tones(ends)).toEqual(["bad", "bad", "dim"])
+})
+
+test("a line for a broken stream says why, and when it is opened again", () => {
+  expect(offlineLine({ reason: "the stream\u001b ended", retryMs: 1650 })).toBe(
+    "# the stream\ufffd ended; retrying in 1.6 s",
+  )
 })
