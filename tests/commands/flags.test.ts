@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test"
+import { hostname } from "node:os"
 
 import { wholeFlag } from "../../src/commands/command.ts"
 import { didYouMean } from "../../src/commands/did-you-mean.ts"
-import { RENDER_FLAGS, renderFlags, reportWithinFlag } from "../../src/commands/render-flags.ts"
+import { RENDER_FLAGS, renderFlags, reportWithinFlag, totalOf } from "../../src/commands/render-flags.ts"
 import { SPAN_FLAGS, spanFlag } from "../../src/commands/span-flags.ts"
 import { readArguments, type Usage } from "../../src/commands/usage.ts"
 
@@ -64,8 +65,21 @@ describe("the flags of commands that render", () => {
     "--renderer nosuch",
     "--worker=",
     "--worker .",
+    "--worker ..",
   ])("cannot be %p", (text) => {
     expect(() => renderFlags(typed(text), 60)).toThrow("must be")
+  })
+
+  test("name a worker after its machine, unless they name it", () => {
+    expect(renderFlags(typed(""), 60).worker).toBe(hostname())
+  })
+
+  test("take a total above 0, with a fraction", () => {
+    expect(["1", "212.5", "0.000000001"].map((text) => totalOf(text, "total"))).toEqual([1, 212.5, 1e-9])
+    for (const wrong of ["0", "0.0", "-1", "1e3", "five", ".5", "1.", ""])
+      expect(() => totalOf(wrong, "total")).toThrow(
+        `--total must be a number above 0, such as 212.5, not "${wrong}"`,
+      )
   })
 
   test("take a whole number within its bounds, the bounds included", () => {
@@ -84,6 +98,12 @@ test("a word that is not known is taken for the nearest one, if that is near", (
   ).toEqual(
     ["list", "list", "list", "--status", "pause", "resume"].map((word) => `; did you mean "${word}"?`),
   )
+  // What the same is called elsewhere.
+  const elsewhere = { db: "database", info: "show", ls: "list", mv: "move", rm: "remove", start: "serve" }
+  const later = { delete: "remove", stop: "cancel", tail: "logs", unpause: "resume" }
+  const known = [...new Set(Object.values({ ...elsewhere, ...later }))]
+  for (const [word, ours] of Object.entries({ ...elsewhere, ...later }))
+    expect([word, didYouMean(word, known)]).toEqual([word, `; did you mean "${ours}"?`])
   expect(["last-one", "lost in", "pa", "rexxxe"].map((word) => didYouMean(word, words))).toEqual([
     "",
     "",

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { COMMANDS } from "../../src/commands/commands.ts"
-import { hanging, helpOf } from "../../src/commands/usage.ts"
+import { hanging, helpList, helpOf } from "../../src/commands/usage.ts"
 
 test.each(Object.keys(COMMANDS))(
   "the help of %s fits a terminal of 80 columns, and says the same as elsewhere",
@@ -32,4 +32,24 @@ test("a text behind a name breaks between words, below itself, at the width that
   expect(hanging("", "夜曲夜曲 one two", 13, 2)).toBe("夜曲夜曲\n  one two")
   expect(hanging("name ", "as  it  is", Number.POSITIVE_INFINITY)).toBe("name as  it  is")
   expect(hanging("name ", "as  it  is", 15)).toBe("name as  it  is")
+})
+
+test("a help says how a command is typed, what it does, and each flag with its letter and its value", () => {
+  const flags = {
+    worker: { type: "string", short: "w", placeholder: "NAME", help: "the name that viewers see" },
+    json: { type: "boolean", help: "print JSON" },
+  } as const
+  const usage = { line: "test ID", about: "Tests one item.", settings: [], flags }
+  const lines = helpOf(usage, Number.POSITIVE_INFINITY).split("\n")
+  expect(lines.slice(0, 5)).toEqual([
+    "track-studio test ID",
+    "",
+    "Tests one item.",
+    "",
+    "  -w, --worker NAME  the name that viewers see",
+  ])
+  expect(lines[5]).toBe("  --json             print JSON")
+  // A text has at least 20 columns, however narrow the terminal is.
+  for (const columns of [10, 25])
+    expect(helpList([["a", "one two three four five"]], columns)).toBe("  a  one two three four\n     five")
 })

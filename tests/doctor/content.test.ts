@@ -2,9 +2,10 @@ import { describe, expect, test } from "bun:test"
 import { createHash } from "node:crypto"
 
 import { answerHeadersOf } from "../../src/doctor/answer-headers.ts"
-import { unavailableOf } from "../../src/doctor/replaced-refusals.ts"
+import { replacedRefusalsOf, unavailableOf } from "../../src/doctor/replaced-refusals.ts"
 import { rewritingOf } from "../../src/doctor/rewriting.ts"
 import type { Patient } from "../../src/doctor/send-request.ts"
+import { REFUSALS, REFUSALS_ON_DEMAND } from "../../src/errors.ts"
 import { start } from "../server.ts"
 import { found, refused } from "./answering.ts"
 
@@ -112,6 +113,36 @@ describe("a refusal for now", () => {
     })
     const older = (path: string) => (path === "/health" ? health() : refused("method_not_allowed", 405))
     expect(await found(older, unavailableOf)).toMatchObject({ verdict: "unknown" })
+  })
+})
+
+describe("the headers of refusals", () => {
+  const whole = {
+    "retry-after": "1",
+    "access-control-expose-headers": "retry-after",
+    "www-authenticate": "Bearer",
+  }
+  const refusing =
+    (headers: Readonly<Record<string, string>>) =>
+    (path: string): Response => {
+      const code = REFUSALS_ON_DEMAND.find((each) => path === `/refusals/${each}`)
+      const status = code === undefined ? 404 : REFUSALS[code].status
+      return Response.json({ error: "no", code: code ?? "not_found" }, { status, headers })
+    }
+
+  test("are right if all of them arrive", async () => {
+    expect(await found(refusing(whole), replacedRefusalsOf)).toMatchObject({ verdict: "good" })
+  })
+
+  test.each(Object.keys(whole))("are stripped without %s", async (name) => {
+    const { [name]: _, ...others }: Record<string, string> = whole
+    const finding = await found(refusing(others), replacedRefusalsOf)
+    expect(finding).toMatchObject({ fault: "headers_stripped", says: expect.stringContaining(name) })
+  })
+
+  test("are asked for at a server that knows how to refuse, and otherwise unknown", async () => {
+    const older = () => refused("not_found", 404)
+    expect(await found(older, replacedRefusalsOf)).toMatchObject({ verdict: "unknown", says: "no" })
   })
 })
 

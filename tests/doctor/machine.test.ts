@@ -59,10 +59,11 @@ test("a disk without room and a process with few descriptors are faults", () => 
   expect(vanishing("")).toMatchObject({ verdict: "unknown" })
 })
 
-/** A folder with a program that answers like systemctl. */
+/** A folder with a program that answers like systemctl, which prints only the properties that it is asked for. */
 function withSystemctl(folder: string, states: Readonly<Record<string, string>>): string {
   const cases = Object.entries(states).map(([unit, state]) => `${unit}) printf '${state}' ;;`)
-  writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncase $2 in ${cases.join(" ")} esac\n`)
+  const asked = 'while IFS= read -r line; do case ",$4," in *",${line%%=*},"*) echo "$line" ;; esac; done'
+  writeFileSync(join(folder, "systemctl"), `#!/bin/sh\ncase $2 in ${cases.join(" ")} esac | ${asked}\n`)
   chmodSync(join(folder, "systemctl"), 0o755)
   return folder
 }

@@ -118,6 +118,18 @@ describe("of a stream", () => {
   const stream = (text: string): Response =>
     new Response(text, { headers: { "content-type": "text/event-stream" } })
 
+  test("that stays open, the beginning is enough", async () => {
+    const open = () =>
+      new Response(new ReadableStream({ start: (to) => to.enqueue("event: live\n\n") }), {
+        headers: { "content-type": "text/event-stream" },
+      })
+    const soon = (patient: Patient) => arrivalOf({ ...patient, patienceMs: 10_000 })
+    const [begins] = await found(open, soon)
+    expect(begins).toMatchObject({ about: "streams", verdict: "good" })
+    // Without that it would be read for as long as an answer may take.
+    expect(Number(/begin after (\d+) ms/.exec(begins?.says ?? "")?.[1])).toBeLessThan(10_000)
+  }, 60_000)
+
   test("a page in its place shows nothing of resuming or idleness", async () => {
     expect(await found(() => page(), resumptionOf)).toMatchObject({ verdict: "unknown" })
     const idle = (patient: Patient) => idlenessOf(patient, sendRequest(patient, { path: "/" }))

@@ -55,4 +55,14 @@ export const LINES_OF_PROGRAMS: readonly Mistake[] = [
     ["tests/runner/server-errors.test.ts"],
     [["a server with another name is not waited for", "[401, 403, 421]", "[401, 403]"]],
   ),
+  ...of(
+    "src/doctor/machine.ts",
+    ["tests/doctor/machine.test.ts"],
+    [["units are not asked whether they are enabled", "SubState,UnitFileState", "SubState"]],
+  ),
+  ...of(
+    "src/doctor/streams.ts",
+    ["tests/doctor/other-programs.test.ts"],
+    [["a stream that begins well is read until all patience is over", ", until: isLive })", " })"]],
+  ),
 ]

@@ -267,6 +267,8 @@ describe("the file of leases", () => {
       "http://localhost:8080",
       "HTTP://127.0.0.1:8080/",
       "http://[::1]:8080",
+      "http://0.0.0.0:8080",
+      "http://[::]:8080",
       "http://LOCALHOST:8080//",
     ]
     for (const [i, way] of ways.entries()) {
