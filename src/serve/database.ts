@@ -1,4 +1,4 @@
-import { dirname } from "node:path"
+import { dirname, resolve } from "node:path"
 
 import { AppError } from "../errors.ts"
 import { freeBytes, freeReserved } from "../machine/machine.ts"
@@ -6,6 +6,7 @@ import type { ServeSettings } from "../settings/read-settings.ts"
 import type { AwaitedDatabase, Observed, Store } from "../store/contract/store.ts"
 import { isPostgres } from "../store/database-address.ts"
 import { realPathOf, sizeOf } from "../store/sqlite/database-path.ts"
+import { explained } from "../store/sqlite/fault-sentences.ts"
 import { SqliteStore } from "../store/sqlite/sqlite.ts"
 import { FULL_BYTES } from "../upkeep/ballast-for-full-disk.ts"
 
@@ -63,4 +64,11 @@ export async function openStore(settings: ServeSettings, observed: ObservedOpeni
   }
   const { PostgresStore } = await import("../store/postgres/postgres.ts")
   return PostgresStore.open(database, { onePerSong, ...observed })
+}
+
+/** An error of the database that the configuration names, as a sentence that names it; other errors unchanged. */
+export async function explainedFault(error: unknown, { database }: ServeSettings): Promise<unknown> {
+  if (!isPostgres(database)) return explained(error, resolve(database))
+  const { explainedStart } = await import("../store/postgres/open.ts")
+  return explainedStart(error, database)
 }

@@ -14,14 +14,13 @@ import { checkPlaceOfToken } from "../settings/token-file.ts"
 import { START_MS } from "../store/contract/life.ts"
 import type { Observed, Store } from "../store/contract/store.ts"
 import { isPostgres, shownDatabase, shownUrl } from "../store/database-address.ts"
-import { explained } from "../store/sqlite/fault-sentences.ts"
 import { isUnused } from "../store/sqlite/unused-path.ts"
 import { counted } from "../text.ts"
 import { Retention } from "../upkeep/retention.ts"
 import { commit, version } from "../version.ts"
 import { openBus } from "./bus.ts"
 import { assembled, type Parts } from "./composition-root.ts"
-import { openStore } from "./database.ts"
+import { explainedFault, openStore } from "./database.ts"
 import { stop, stopSignal } from "./drain.ts"
 import { errorLog, HISTORY_UNREAD, logReason } from "./error-log.ts"
 import { protect, protectionOf, refuseUnprotectedStart } from "./first-token.ts"
@@ -245,7 +244,7 @@ export async function serve(settings: ServeSettings): Promise<void> {
   try {
     await served(settings)
   } catch (error) {
-    throw explained(error, resolve(settings.database))
+    throw await explainedFault(error, settings)
   }
 }
 

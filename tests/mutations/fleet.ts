@@ -331,6 +331,11 @@ export const FLEET: readonly Mistake[] = [
         "i.seen_at > $4::int8",
         "i.seen_at > $4::int8 - $2::int8",
       ],
+      [
+        "a delivery that is given back is taken from the server that has taken it since",
+        "taken_until = NULL WHERE id = $1 AND taken_until = $2",
+        "taken_until = NULL WHERE id = $1 AND $2::int8 > 0",
+      ],
     ],
   ),
   ...of(

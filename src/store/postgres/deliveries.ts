@@ -70,6 +70,8 @@ export class PostgresDeliveries implements Deliveries {
   readonly #seen: RolledBackCheck
   readonly #now: () => number
   #followed: readonly string[] = []
+  /** Until when this instance has taken the deliveries that are neither settled nor given back. */
+  readonly #takenUntilMs = new Map<number, number>()
 
   /**
    * `instance` is the id of this server. `seen` notices if the database has gone back. `now` is the database's clock, in
@@ -139,7 +141,7 @@ export class PostgresDeliveries implements Deliveries {
       return this.#link.ask<{ id: number }>(TAKE, [url, nowMs, limit, untilMs])
     })
     if (taken.length === 0) return []
-    return this.#link.get(
+    const rows = await this.#link.get(
       this.#link.db
         .select(columns)
         .from(deliveries)
@@ -151,10 +153,19 @@ export class PostgresDeliveries implements Deliveries {
         )
         .orderBy(asc(deliveries.next_attempt_at), asc(deliveries.id)),
     )
+    for (const { id } of rows) this.#takenUntilMs.set(id, untilMs)
+    return rows
   }
 
   async giveBack(id: number): Promise<void> {
-    await this.#link.run("UPDATE deliveries SET taken_until = NULL WHERE id = $1", [id])
+    const untilMs = this.#takenUntilMs.get(id)
+    if (untilMs === undefined) return
+    this.#takenUntilMs.delete(id)
+    // If the answer was lost, another instance may have taken the delivery since.
+    await this.#link.run("UPDATE deliveries SET taken_until = NULL WHERE id = $1 AND taken_until = $2", [
+      id,
+      untilMs,
+    ])
   }
 
   async settle(id: number, { status, nextAttemptAt, answer, error }: Settlement): Promise<void> {
@@ -178,6 +189,7 @@ export class PostgresDeliveries implements Deliveries {
         ),
       )
     await this.#link.get(settled)
+    this.#takenUntilMs.delete(id)
   }
 
   async list({ status, limit, before }: DeliveriesQuery) {

@@ -12,6 +12,7 @@ import {
   isConnectionLost,
   isOfDatabase,
   isOfTls,
+  isUndone,
   READ_ONLY,
   serverError,
   StatementError,
@@ -253,6 +254,7 @@ const ADVICE: Readonly<Record<string, string>> = {
     "has no schema public; make one with CREATE SCHEMA public, or name another database with --database",
   "42P01":
     "has lost its tables; put a backup back, or drop it and create it again (without a backup the queue is empty)",
+  "53100": "has no room left on its disk; make room there, and start again",
   "53300": "has no connection left; raise max_connections, or start fewer servers (each takes up to 7)",
 }
 
@@ -269,8 +271,13 @@ function adviceFor(error: unknown, { state, code }: StatementError): string {
     return "does not accept encrypted connections; turn ssl on there, or leave sslmode out of the URL"
   if (isOfTls(error))
     return "has a certificate that is not accepted; NODE_EXTRA_CA_CERTS names the file of its authority"
+  if (isUndone(error)) return "does not finish this: it is too busy, or another program holds a lock on it"
   return isConnectionLost(error) ? "cannot be reached" : "cannot be used"
 }
+
+/** An error of the database, however it is wrapped, as the sentence of a start that failed; other errors unchanged. */
+export const explainedStart = (error: unknown, url: string): unknown =>
+  isOfDatabase(error) ? explained(error, url) : error
 
 /** An error as the sentence of a start that failed. */
 function explained(error: unknown, url: string): unknown {

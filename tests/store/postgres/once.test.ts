@@ -172,6 +172,25 @@ withPostgres("waiting reads, however many, do not delay a write", async () => {
 })
 
 withPostgres(
+  "a delivery that another server has taken since stays with it when it is given back",
+  async () => {
+    await using opened = await together(2)
+    const { one, two } = opened
+    await one.deliveries.follow(["http://one"])
+    const { update } = await one.latestOfItem(await added(one))
+    await one.deliveries.add([{ notice: "failed", update }], update.id)
+    const [taken] = await one.deliveries.take("http://one", 1, 1)
+    // It stood still for longer than it had taken the delivery for.
+    let hasTwo = false
+    while (!hasTwo) hasTwo = (await two.deliveries.take("http://one", 1, 600_000)).length > 0
+    await one.deliveries.giveBack(taken?.id ?? 0)
+    expect(await one.deliveries.take("http://one", 1, 1)).toEqual([])
+    await two.deliveries.giveBack(taken?.id ?? 0)
+    expect(await one.deliveries.take("http://one", 1, 1)).toHaveLength(1)
+  },
+)
+
+withPostgres(
   "a gone server is shown for a minute, and its webhooks are kept for ten and if it comes back",
   async () => {
     await using opened = await together(1)

@@ -3,12 +3,13 @@ import { join } from "node:path"
 
 import { SQL } from "bun"
 
+import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { freePort } from "../../engines.ts"
 import { Instance } from "../../fleet/fleet.ts"
 import { run, start, temporaryFolder } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
-import { whyNoPostgres } from "./server.ts"
+import { newDatabase, whyNoPostgres } from "./server.ts"
 import { withWrong } from "./several.ts"
 
 setDefaultTimeout(180_000)
@@ -183,6 +184,24 @@ test("a server whose database is away says in its log that it waits for it, and 
   // A signal ends it in the meantime.
   await instance.end("SIGTERM")
 })
+
+withPostgres(
+  "a start that finds a full disk at its database ends, and says so with the database",
+  async () => {
+    const database = await newDatabase()
+    await (await PostgresStore.open(database.url)).close()
+    await using other = new SQL({ url: database.url, max: 1 })
+    await other.unsafe(`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$;
+    CREATE TRIGGER full_disk BEFORE INSERT ON followers FOR EACH STATEMENT EXECUTE FUNCTION full_disk()`)
+    const { code, stderr } = await run(["serve", "--port", "0", "--database", database.url])
+    expect(code).toBe(1)
+    const name = new URL(database.url).pathname
+    expect(stderr).toMatch(
+      new RegExp(`^track-studio: the database postgres://.*${name} has no room left on its disk`),
+    )
+  },
+)
 
 withPostgres("a server whose start gets no answer from its database stops when it is asked to", async () => {
   await using database = await emptyDatabase()
