@@ -58,6 +58,19 @@ const isForTls = async (answer: Answer, patient: Patient): Promise<boolean> =>
   refusalIn(answer).code === "" &&
   (await speaksTls(patient))
 
+/** The host name in the refusal of a server that does not answer to it. */
+const REFUSED_HOST = /host name "([^"]+)"/
+
+/** The meaning of an answer that refuses a host name: a proxy may have sent another one than was asked for. */
+function hostFault(error: string, { url }: Patient): Finding {
+  const about = "server"
+  const seen = REFUSED_HOST.exec(error)?.[1]
+  if (seen === undefined || seen === url.hostname.replace(/\.$/, ""))
+    return faulty(about, "host_refused", error)
+  const says = `the server was asked for ${printable(seen)}, and not for ${url.hostname}: the proxy must pass the host unchanged`
+  return faulty(about, "host_changed", says)
+}
+
 /** What was found on the way to the server, and what the server says about itself. */
 export interface Arrival {
   /** How the server was reached, or why it was not. */
@@ -79,7 +92,7 @@ export async function arrivalAt(patient: Patient): Promise<Arrival> {
   if (status === 0) return lost(faulty(about, "unreachable", silenceOf(answer, patient)))
   if (headers.location !== undefined) return lost(redirectOf(answer, patient))
   const { error, code } = refusalIn(answer)
-  if (code === "misdirected") return lost(faulty(about, "host_refused", error))
+  if (code === "misdirected") return lost(hostFault(error, patient))
   const { service, version, commit } = saidIn(answer)
   if (service !== SERVICE) return lost(strangerOf(answer, patient))
   const by = headers.server === undefined ? "" : ` through ${headers.server}`

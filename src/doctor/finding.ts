@@ -168,7 +168,7 @@ export const REMEDIES = {
   ],
   body_buffered: [
     "nginx: proxy_request_buffering off; proxy_http_version 1.1;",
-    "HAProxy: remove option http-buffer-request   # Caddy: remove request_buffers",
+    "HAProxy: remove option http-buffer-request   # Caddy: remove request_buffers, or buffer_requests",
     "Apache: it cannot do this; reports of run and work pass, as each is a request of its own",
   ],
   body_cut: [

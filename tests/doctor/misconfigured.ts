@@ -174,7 +174,7 @@ export const CASES: readonly Case[] = [
   {
     name: "the host is one that the server does not know",
     change: instead("proxy_set_header Host $http_host;", "proxy_set_header Host studio.example;"),
-    faults: ["host_refused"],
+    faults: ["host_changed"],
   },
   {
     name: "all clients have one address",

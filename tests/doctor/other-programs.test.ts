@@ -51,6 +51,18 @@ test("who answers in place of the server is said, and whether a proxy is in betw
   expect(await finding(() => refused("misdirected", 421))).toMatchObject({ fault: "host_refused" })
 })
 
+test("a host name that the server refuses is the proxy's fault if nobody asked for it", async () => {
+  const finding = async (name: string) => {
+    const says = `this server does not answer to the host name "${name}"; if it is its name, start it with`
+    return (await found(() => refused("misdirected", 421, says), arrivalAt)).finding
+  }
+  expect(await finding("studio.example")).toMatchObject({
+    fault: "host_changed",
+    says: expect.stringContaining("asked for studio.example, and not for 127.0.0.1"),
+  })
+  expect(await finding("127.0.0.1")).toMatchObject({ fault: "host_refused" })
+})
+
 test("a token that is missing on arrival was lost, and another refusal is the server's own", async () => {
   const account = async (answer: Response) =>
     (
