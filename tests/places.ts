@@ -134,7 +134,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "http/machine-host-names": { own: [], packages: ["node:fs", "node:os"] },
   "http/docs": {
     own: ["access", "errors", "http", "item", "text", "wire"],
-    packages: ["elysia", "@sinclair/typebox"],
+    packages: ["@sinclair/typebox"],
   },
   settings: { own: ["errors", "log", "lazy-node", "token-format"], packages: ["node:fs", "node:path"] },
   client: { own: ["backoff", "errors", "is-object", "item", "loopback", "wire"] },

@@ -16,7 +16,7 @@ import type { Streams } from "../stream/streams.ts"
 import { safeJson } from "../text.ts"
 import type { Webhooks } from "../webhooks/webhooks.ts"
 import type { ServerSeen } from "../wire/health-and-stats.ts"
-import { callerOfRequest, unknownSenders } from "./caller-of-request.ts"
+import { type AppWithCaller, callerOfRequest, type Callers, unknownSenders } from "./caller-of-request.ts"
 import { checksBeforeRouting, type RoutingCheckOptions } from "./checks-before-routing.ts"
 import type { TrustedProxies } from "./client-address.ts"
 import type { ClientLimits } from "./client-limits.ts"
@@ -169,10 +169,41 @@ const OPTIONS = {
   },
 } as const
 
+/**
+ * Adds all routes to the app. Each is added to the app itself, because the framework would create the routes of a
+ * plugin twice.
+ */
+function addRoutes(app: AppWithCaller, parts: AppParts, callers: Callers): void {
+  const running = { ...parts, startedMs: performance.now() }
+  docsRoutes(app, () => app.routes, parts.version, callers)
+  pageRoutes(app, boardFor(parts, callers.owners), callers)
+  clientModuleRoutes(app, callers)
+  healthRoute(app, running, "health")
+  probeRoutes(app, parts.reasons, parts.stoodMs)
+  metricsRoute(app, parts.metrics, parts.onUnreadMetric)
+  healthRoute(app, running, "apiHealth")
+  collectionRoutes(app, "", parts.queue, parts.forecasts, callers)
+  collectionRoutes(app, "/", parts.queue, parts.forecasts, callers)
+  queueRoutes(app, parts.queue, parts.streams, parts.forecasts, callers)
+  queueActionRoutes(app, parts.queue, callers)
+  foreseenRoutes(app, parts.forecasts, parts.learned)
+  figureRoutes(app, parts.totals, callers)
+  workerRoutes(app, parts.workers, parts.streams, callers)
+  workerListRoutes(app, parts.workers, parts.queue)
+  stepRoutes(app, parts.workers)
+  ingestRoutes(app, parts.workers, parts.queue, parts.output, callers)
+  outputRoutes(app, parts.output, callers)
+  progressRoutes(app, parts.streams, running, callers)
+  progressSockets(app, parts.streams, callers)
+  webhookRoutes(app, parts.webhooks)
+  ticketRoutes(app, parts.tickets)
+  meRoute(app)
+  refusalOnDemandRoute(app)
+  checkNeeds(app.routes)
+}
+
 /** The HTTP server, not yet listening. */
 export function createApp(parts: AppParts) {
-  const startedMs = performance.now()
-  const running = { ...parts, startedMs }
   const refusals = new WeakMap<Request, AppError>()
   const { metrics, proxies } = parts
   const refused = metrics.counters("refused_total")
@@ -182,64 +213,42 @@ export function createApp(parts: AppParts) {
   const app = new Elysia(OPTIONS)
   const server = () => app.server
   const callerOptions = { ...parts, turns, proxies, refusals, refused, server }
-  const access = callerOfRequest(callerOptions)
   const senders = unknownSenders(callerOptions)
-  const searches = new SearchTurns()
-  const callers = { access, owners, limits: parts.limits, turns, searches, proxies, server }
-  const board = boardFor(parts, owners)
-  const routed = app
-    // This runs before preflights are answered, so that their answers have the headers, too.
-    .onRequest(({ request, set }) => {
-      set.headers["x-content-type-options"] = "nosniff"
-      // Nobody reads the body of such a request, and its connection would stay open as long as bytes come.
-      if (isReadMethod(request.method) && announcesBody(request)) set.headers["connection"] = "close"
-    })
-    // The next plugin answers a preflight at once, and no route follows that would count it.
-    .onRequest(({ request }) => {
-      if (request.method === "OPTIONS") senders.count(request)
-    })
-    .use(crossOrigin(parts.corsOrigins))
-    .use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))
-    .use(sharedTickets(parts.tickets, senders.count))
-    .use(errorAnswers({ ...parts, routes: () => app.routes, refusals, counts, access, senders }))
-    .use(access)
-    // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
-    .onAfterHandle({ as: "global" }, ({ responseValue, set, caller, request, route, askedMs }) => {
-      // A route that returns a Response has set the cache header itself. Checking that would cost an object
-      // for each stream.
-      const isResponse = responseValue instanceof Response
-      const { limits } = parts
-      const body = isResponse
-        ? undefined
-        : encoded(responseValue, { request, caller, headers: set.headers, limits })
-      counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
-      if (!isReadMethod(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"
-      return body
-    })
-    .use(docsRoutes(() => app.routes, parts.version, callers))
-    .use(pageRoutes(board, callers))
-    .use(clientModuleRoutes(callers))
-    .use(healthRoute(running, "health"))
-    .use(probeRoutes(parts.reasons, parts.stoodMs, access))
-    .use(metricsRoute(metrics, parts.onUnreadMetric, access))
-    .use(healthRoute(running, "apiHealth"))
-    .use(collectionRoutes("", parts.queue, parts.forecasts, callers))
-    .use(collectionRoutes("/", parts.queue, parts.forecasts, callers))
-    .use(queueRoutes(parts.queue, parts.streams, parts.forecasts, callers))
-    .use(queueActionRoutes(parts.queue, callers))
-    .use(foreseenRoutes(parts.forecasts, parts.learned, access))
-    .use(figureRoutes(parts.totals, callers))
-    .use(workerRoutes(parts.workers, parts.streams, callers))
-    .use(workerListRoutes(parts.workers, parts.queue, access))
-    .use(stepRoutes(parts.workers, access))
-    .use(ingestRoutes(parts.workers, parts.queue, parts.output, callers))
-    .use(outputRoutes(parts.output, callers))
-    .use(progressRoutes(parts.streams, running, callers))
-    .use(progressSockets(parts.streams, callers))
-    .use(webhookRoutes(parts.webhooks))
-    .use(ticketRoutes(parts.tickets, access))
-    .use(meRoute(access))
-    .use(refusalOnDemandRoute(access))
-  checkNeeds(routed.routes)
+  // This runs before preflights are answered, so that their answers have the headers, too.
+  app.onRequest(({ request, set }) => {
+    set.headers["x-content-type-options"] = "nosniff"
+    // Nobody reads the body of such a request, and its connection would stay open as long as bytes come.
+    if (isReadMethod(request.method) && announcesBody(request)) set.headers["connection"] = "close"
+  })
+  // The next plugin answers a preflight at once, and no route follows that would count it.
+  app.onRequest(({ request }) => {
+    if (request.method === "OPTIONS") senders.count(request)
+  })
+  app.use(crossOrigin(parts.corsOrigins))
+  app.use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))
+  app.use(sharedTickets(parts.tickets, senders.count))
+  const routed = callerOfRequest(app, callerOptions)
+  errorAnswers(routed, { ...parts, routes: () => app.routes, refusals, counts, senders })
+  // JSON is escaped so that no text of an item can control the terminal of a person who uses curl.
+  routed.onAfterHandle(({ responseValue, set, caller, request, route, askedMs }) => {
+    // A route that returns a Response has set the cache header itself. Checking that would cost an object
+    // for each stream.
+    const isResponse = responseValue instanceof Response
+    const { limits } = parts
+    const body = isResponse
+      ? undefined
+      : encoded(responseValue, { request, caller, headers: set.headers, limits })
+    counts.answered({ request, route, askedMs }, statusOf(responseValue, set.status))
+    if (!isReadMethod(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"
+    return body
+  })
+  addRoutes(routed, parts, {
+    owners,
+    limits: parts.limits,
+    turns,
+    searches: new SearchTurns(),
+    proxies,
+    server,
+  })
   return routed
 }

@@ -1,9 +1,7 @@
-import { Elysia } from "elysia"
-
 import { AppError } from "../errors.ts"
 import { piecesOf } from "./body-silence-limit.ts"
 import type { BodyTimeLimit } from "./body-time-limit.ts"
-import type { CallerOfRequest, ChargeBody } from "./caller-of-request.ts"
+import type { ChargeBody, Matched } from "./caller-of-request.ts"
 import { inexactMetadata } from "./exact-numbers.ts"
 import { dropBody, noteEnd } from "./unread-body.ts"
 
@@ -94,23 +92,34 @@ async function jsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimi
   return parsed(bytes)
 }
 
+/** What the framework knows about a request whose body is read. */
+interface RequestWithBody extends Matched {
+  /** Lets the caller in, before its body is read. */
+  readonly letIn: (matched: Matched) => ChargeBody
+  /** Limits the time for which the body is read. */
+  readonly inTime: BodyTimeLimit
+}
+
 /**
- * Parses JSON bodies of at most 64 KiB and 64 levels on the instance that uses it, after the caller was let
- * in.
+ * Reads a JSON body of at most 64 KiB and 64 levels, after the caller was let in: the `parse` of routes that take one.
  * @throws AppError the refusal of the authorizer, `unsupported_media_type`, `too_large`, `malformed_json`,
  * `invalid`
  */
-export const jsonBody = (access: CallerOfRequest) =>
-  new Elysia({ name: "json-body" })
-    .use(access)
-    .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn, inTime }) => {
-      const charge = letIn({ request, query, params, route })
-      // A DELETE has no body, but some clients send a length of 0. If this returned undefined, the framework
-      // would parse the body itself.
-      if (request.method !== "DELETE") return jsonOf(request, charge, inTime)
-      await dropBody(request)
-      return null
-    })
+export async function jsonBody({
+  request,
+  query,
+  params,
+  route,
+  letIn,
+  inTime,
+}: RequestWithBody): Promise<unknown> {
+  const charge = letIn({ request, query, params, route })
+  // A DELETE has no body, but some clients send a length of 0. If this returned undefined, the framework
+  // would parse the body itself.
+  if (request.method !== "DELETE") return jsonOf(request, charge, inTime)
+  await dropBody(request)
+  return null
+}
 
 /** Like `jsonOf`; a body that is sent in chunks without any content counts as `{}`, whatever its type is. */
 async function optionalJsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimit): Promise<unknown> {
@@ -123,10 +132,14 @@ async function optionalJsonOf(request: Request, charge: ChargeBody, inTime: Body
 }
 
 /** Like `jsonBody`, but the body is optional. A missing body, or one of length 0, counts as `{}`. */
-export const optionalJsonBody = (access: CallerOfRequest) =>
-  new Elysia({ name: "optional-json-body" })
-    .use(access)
-    .onParse({ as: "scoped" }, async ({ request, query, params, route, letIn, inTime }) => {
-      const charge = letIn({ request, query, params, route })
-      return request.body === null ? {} : optionalJsonOf(request, charge, inTime)
-    })
+export async function optionalJsonBody({
+  request,
+  query,
+  params,
+  route,
+  letIn,
+  inTime,
+}: RequestWithBody): Promise<unknown> {
+  const charge = letIn({ request, query, params, route })
+  return request.body === null ? {} : optionalJsonOf(request, charge, inTime)
+}

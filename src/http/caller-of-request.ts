@@ -1,4 +1,4 @@
-import { Elysia } from "elysia"
+import type { Elysia } from "elysia"
 
 import { type Authorizer, type Caller, EVERYBODY } from "../access/authorize.ts"
 import { AppError, type ErrorCode, unknownItem } from "../errors.ts"
@@ -32,13 +32,11 @@ const CLIENT_GONE = 499
  */
 export type ChargeBody = (bytes: number) => Promise<void> | undefined
 
-/** Runs before every route, and gives it the caller. */
-export type CallerOfRequest = ReturnType<typeof callerOfRequest>
+/** An app whose routes know their caller. */
+export type AppWithCaller = ReturnType<typeof callerOfRequest>
 
 /** What routes need to know of their callers. */
 export interface Callers {
-  /** Lets callers in. */
-  readonly access: CallerOfRequest
   /** Knows which streams belong to which client. */
   readonly owners: StreamOwners
   /** Limits how many requests callers may send. */
@@ -83,11 +81,15 @@ function checkOwnItem(
 }
 
 /** What the framework knows about a request whose route was matched. */
-interface Matched {
+export interface Matched {
+  /** The request. */
   readonly request: Request
+  /** The path of the route, with the names of its parameters. */
   readonly route: string
+  /** The parameters behind the path. */
   readonly query: Record<string, string | undefined>
-  readonly params?: Readonly<Record<string, string | undefined>>
+  /** The parameters in the path; absent if the route has none. */
+  readonly params?: Readonly<Record<string, string | undefined>> | undefined
 }
 
 /** The parts that decide which callers are let in. */
@@ -193,11 +195,11 @@ function checkAfterBody(caller: Caller, matched: Pick<Matched, "request" | "quer
 }
 
 /**
- * Lets callers in or refuses them before anything else happens. Routes get the caller as `caller`.
+ * Lets callers in or refuses them before anything else happens on an app. Its routes get the caller as `caller`.
  *
  * The needed right depends on the route that was matched, never on the text of the address.
  */
-export function callerOfRequest(options: CallerOfRequestOptions) {
+export function callerOfRequest(app: Elysia, options: CallerOfRequestOptions) {
   const { limits, turns } = options
   const admitted = admitting(options)
   const before = new WeakMap<Request, Caller>()
@@ -206,7 +208,7 @@ export function callerOfRequest(options: CallerOfRequestOptions) {
     before.set(matched.request, caller)
     return chargingFor(caller, options)
   }
-  const app = new Elysia({ name: "access" })
+  const withCaller = app
     .decorate("caller", EVERYBODY)
     // Routes that read a body call this first. If all routes had a parser of ours, it would also take the
     // body of those routes that read it themselves.
@@ -214,7 +216,7 @@ export function callerOfRequest(options: CallerOfRequestOptions) {
     .decorate("inTime", bodyTimeLimit(options.areDescriptorsFew, options.refused))
     // The framework reads the text of each hook to find out what the hook needs. If a hook named the whole
     // context, the framework would parse the cookies of every request and copy its headers.
-    .derive({ as: "global" }, ({ request, query, params, route }) => {
+    .derive(({ request, query, params, route }) => {
       const early = before.get(request)
       if (early) checkAfterBody(early, { request, query, route })
       const caller = early ?? admitted({ request, query, params, route })
@@ -222,7 +224,7 @@ export function callerOfRequest(options: CallerOfRequestOptions) {
       return { caller, askedMs: performance.now() }
     })
   // Writes of one turn share a commit, and cost little before it.
-  app.onBeforeHandle({ as: "global" }, ({ request, caller, route }) => {
+  withCaller.onBeforeHandle(({ request, caller, route }) => {
     if (!isReadMethod(request.method)) return undefined
     // Callers to whom no limit applies wait for long answers alone: a health check or a stream is not held up by them.
     const name = caller.client ?? (LONG_ANSWERS.has(route) ? UNLIMITED : undefined)
@@ -231,11 +233,11 @@ export function callerOfRequest(options: CallerOfRequestOptions) {
   })
   // A server without a fleet never waits here.
   if (limits.isShared) {
-    app.onBeforeHandle({ as: "global" }, async ({ request, query, route, caller }) => {
+    withCaller.onBeforeHandle(async ({ request, query, route, caller }) => {
       await limits.askAll(caller, leaseFor({ request, query, route }))
     })
   }
-  return app
+  return withCaller
 }
 
 /** Counts a refusal of the checks before routing, by its reason: the host, or the origin. Returns it. */

@@ -1,4 +1,4 @@
-import { Elysia, ValidationError } from "elysia"
+import { ValidationError } from "elysia"
 
 import { type Caller, EVERYBODY } from "../access/authorize.ts"
 import { AppError, type ErrorCode, REFUSALS } from "../errors.ts"
@@ -8,7 +8,7 @@ import { withoutSecrets } from "../token-format.ts"
 import type { ErrorAnswer } from "../wire/refusals.ts"
 import { acceptsHtml } from "./accepts.ts"
 import { busy, isEventSource } from "./busy-event-source.ts"
-import type { CallerOfRequest, UnknownSenders } from "./caller-of-request.ts"
+import type { AppWithCaller, UnknownSenders } from "./caller-of-request.ts"
 import type { ClientLimits } from "./client-limits.ts"
 import { invalid } from "./invalid-input.ts"
 import { notFoundPage } from "./not-found-page.ts"
@@ -111,8 +111,6 @@ export interface ErrorAnswersOptions {
   readonly refusals: WeakMap<Request, AppError>
   /** Counts the answers. */
   readonly counts: RequestCounts
-  /** Lets callers in. */
-  readonly access: CallerOfRequest
   /** The senders of requests that no route lets in. */
   readonly senders: UnknownSenders
   /** Counts leases that no item has, and says how long refusals wait. */
@@ -138,38 +136,34 @@ function counted(code: unknown, error: AppError, request: Request, senders: Unkn
  * Gives every error its status and the one body `{"error", "code", "request_id"}`. An error that is no
  * AppError is passed to `onError`, and its text is not in the answer.
  */
-export function errorAnswers(options: ErrorAnswersOptions) {
-  const { onError, routes, refusals, counts, access, senders, limits } = options
-  const handled = new Elysia({ name: "errors" }).use(access)
+export function errorAnswers(app: AppWithCaller, options: ErrorAnswersOptions): void {
+  const { onError, routes, refusals, counts, senders, limits } = options
   // As in `callerOfRequest`, this names what it needs. Otherwise the framework would prepare everything for every
   // request.
-  return handled.onError(
-    { as: "global" },
-    async ({ code, error, request, query, params, set, route, askedMs, caller }) => {
-      const refusal = counted(code, asAppError(code, error, request, routes()), request, senders)
-      const found = withoutItems(refusal, { request, query, params, caller })
-      if (found.code === "lease_lost") limits.chargeLost(caller)
-      const known = UNPROVEN.includes(found.code) ? (refusals.get(request) ?? found) : found
-      if (known.code === "too_many_requests") {
-        // If a route did not let the sender in, only its address is known.
-        await Bun.sleep(limits.restMs(caller === EVERYBODY ? senders.of(request) : caller))
-      }
-      // While few descriptors are left, nothing is awaited.
-      if (known.code !== "unavailable") await dropBody(request)
-      if (hasUnreadBody(request)) set.headers["connection"] = "close"
-      const requestId = crypto.randomUUID()
-      if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
-      const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs
-      if (retryAfterMs !== undefined && isEventSource(request)) {
-        set.status = 200
-        counts.answered({ request, route, askedMs }, set.status)
-        return busy(known.message, retryAfterMs)
-      }
-      set.status = REFUSALS[known.code].status
-      counts.answered({ request, route, askedMs }, set.status, requestId)
-      if (known.code === "not_found" && isLost(request)) return notFoundPage(request)
-      Object.assign(set.headers, headersOf(known, request, routes()))
-      return safeJson(answerOf(known, requestId))
-    },
-  )
+  app.onError(async ({ code, error, request, query, params, set, route, askedMs, caller }) => {
+    const refusal = counted(code, asAppError(code, error, request, routes()), request, senders)
+    const found = withoutItems(refusal, { request, query, params, caller })
+    if (found.code === "lease_lost") limits.chargeLost(caller)
+    const known = UNPROVEN.includes(found.code) ? (refusals.get(request) ?? found) : found
+    if (known.code === "too_many_requests") {
+      // If a route did not let the sender in, only its address is known.
+      await Bun.sleep(limits.restMs(caller === EVERYBODY ? senders.of(request) : caller))
+    }
+    // While few descriptors are left, nothing is awaited.
+    if (known.code !== "unavailable") await dropBody(request)
+    if (hasUnreadBody(request)) set.headers["connection"] = "close"
+    const requestId = crypto.randomUUID()
+    if (known.code === "internal" || known.cause !== undefined) onError(requestId, known.cause ?? error)
+    const retryAfterMs = known.code === "unavailable" ? laterMs(known) : known.retryAfterMs
+    if (retryAfterMs !== undefined && isEventSource(request)) {
+      set.status = 200
+      counts.answered({ request, route, askedMs }, set.status)
+      return busy(known.message, retryAfterMs)
+    }
+    set.status = REFUSALS[known.code].status
+    counts.answered({ request, route, askedMs }, set.status, requestId)
+    if (known.code === "not_found" && isLost(request)) return notFoundPage(request)
+    Object.assign(set.headers, headersOf(known, request, routes()))
+    return safeJson(answerOf(known, requestId))
+  })
 }

@@ -247,8 +247,8 @@ export const ACCESS: readonly Mistake[] = [
     [
       [
         "tickets are looked up for a page of another site",
-        "    .use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))\n    .use(sharedTickets(parts.tickets, senders.count))\n",
-        "    .use(sharedTickets(parts.tickets, senders.count))\n    .use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))\n",
+        "  app.use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))\n  app.use(sharedTickets(parts.tickets, senders.count))\n",
+        "  app.use(sharedTickets(parts.tickets, senders.count))\n  app.use(checksBeforeRouting(parts, () => app.routes, refusals, refused, senders.count))\n",
       ],
     ],
   ),

@@ -138,7 +138,7 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a refused request keeps its connection as long as its body comes",
-        '      if (hasUnreadBody(request)) set.headers["connection"] = "close"\n',
+        '    if (hasUnreadBody(request)) set.headers["connection"] = "close"\n',
         "",
       ],
     ],
@@ -149,12 +149,12 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a GET keeps its connection as long as its body comes",
-        '      if (isReadMethod(request.method) && announcesBody(request)) set.headers["connection"] = "close"\n',
+        '    if (isReadMethod(request.method) && announcesBody(request)) set.headers["connection"] = "close"\n',
         "",
       ],
       [
         "a DELETE keeps its connection as long as its body comes",
-        '      if (!isReadMethod(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"\n',
+        '    if (!isReadMethod(request.method) && hasUnreadBody(request)) set.headers["connection"] = "close"\n',
         "",
       ],
     ],

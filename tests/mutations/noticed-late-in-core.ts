@@ -63,8 +63,8 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     [
       [
         "a claim that waits for a minute is cut",
-        "            if (body.wait !== undefined) server?.timeout(request, 0)\n            using _place",
-        "            using _place",
+        "        if (body.wait !== undefined) server?.timeout(request, 0)\n        using _place",
+        "        using _place",
       ],
     ],
   ),
@@ -178,7 +178,7 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     [
       [
         "an output that is read for its progress is cut while nothing is printed",
-        "        server?.timeout(request, 0)",
+        "      server?.timeout(request, 0)",
         "",
       ],
     ],

@@ -1,8 +1,6 @@
-import { Elysia } from "elysia"
-
 import type { Caller } from "../../access/authorize.ts"
 import { AppError } from "../../errors.ts"
-import type { Callers } from "../caller-of-request.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { REFERENCE_POLICY } from "../content-policies.ts"
 import type { describe, RouteOfApp } from "./describe.ts"
 import { unlisted } from "./words.ts"
@@ -39,9 +37,10 @@ function addressOf({ headers }: Request): string {
  * routes of the whole app.
  */
 export function docsRoutes(
+  app: AppWithCaller,
   routes: () => readonly RouteOfApp[],
   version: string,
-  { access, limits }: Pick<Callers, "access" | "limits">,
+  { limits }: Pick<Callers, "limits">,
 ) {
   let document: ReturnType<typeof describe> | undefined
   const described = async () => (document ??= (await import("./describe.ts")).describe(routes(), version))
@@ -58,8 +57,7 @@ export function docsRoutes(
     if (html === undefined) throw new AppError("not_found", `there is nothing at /docs/${name}`)
     return charged(caller, pageFor(html, addressOf(request)), "text/html; charset=utf-8")
   }
-  return new Elysia({ normalize: false })
-    .use(access)
+  return app
     .get(
       "/openapi.json",
       async ({ caller }) => {

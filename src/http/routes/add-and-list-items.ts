@@ -7,9 +7,9 @@ import { hasWords, LONGEST_SEARCH, searchWords } from "../../item/search.ts"
 import type { Queue } from "../../queue/queue.ts"
 import type { StartForecasts } from "../../queue/start-forecasts.ts"
 import { QueuePage } from "../../wire/answers.ts"
-import { api } from "../api.ts"
+import { API } from "../api.ts"
 import { jsonBody } from "../body.ts"
-import type { Callers } from "../caller-of-request.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { json, unlisted, words } from "../docs/words.ts"
 import { UNLIMITED } from "../fair-turns.ts"
 import { linkToNext } from "../paths.ts"
@@ -65,22 +65,22 @@ async function onlyItem(
  * which some clients use; only the first one is described.
  */
 export const collectionRoutes = (
+  app: AppWithCaller,
   path: "" | "/",
   queue: Queue,
   forecasts: StartForecasts,
-  { access, limits, turns, searches }: Pick<Callers, "access" | "limits" | "turns" | "searches">,
+  { limits, turns, searches }: Pick<Callers, "limits" | "turns" | "searches">,
 ) =>
-  api("/queue")
-    .use(access)
-    .use(jsonBody(access))
+  app
     .post(
-      path,
+      `${API}/queue${path}`,
       async ({ body, request, set }): Promise<QueueItem> => {
         const item = await queue.add(body, idempotencyKey(request.headers))
         set.status = 201
         return item
       },
       {
+        parse: jsonBody,
         body: NewItem,
         ...(path === "/"
           ? unlisted
@@ -98,7 +98,7 @@ export const collectionRoutes = (
       },
     )
     .get(
-      path,
+      `${API}/queue${path}`,
       async ({ query: { status, song_id, limit, after, q }, caller, request, set }): Promise<QueuePage> => {
         const most = bounded(limit, MAX_ROWS, MAX_ROWS)
         const asked = { status, songId: numberIn(song_id), limit: most, after, search: q }

@@ -1,5 +1,4 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import type { Caller } from "../../access/authorize.ts"
 import { digest } from "../../access/secret.ts"
@@ -11,9 +10,9 @@ import type { LeaseStanding, Workers } from "../../queue/workers.ts"
 import type { Streams } from "../../stream/streams.ts"
 import { Claimed, WorkerAnswer } from "../../wire/answers.ts"
 import { ClaimRequest, FailRequest } from "../../wire/requests.ts"
-import { api } from "../api.ts"
+import { API } from "../api.ts"
 import { jsonBody, optionalJsonBody } from "../body.ts"
-import type { Callers } from "../caller-of-request.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 import {
   bounded,
@@ -142,54 +141,50 @@ const worker = json("stored; the directive says whether to continue", WorkerAnsw
 
 /** The routes by which workers claim and report. */
 export const workerRoutes = (
+  app: AppWithCaller,
   workers: Workers,
   streams: Streams,
-  { access, limits }: Callers,
+  { limits }: Callers,
   repeated = new RepeatedClaims(),
 ) =>
-  api("/queue")
-    .use(
-      new Elysia({ normalize: false })
-        .use(access)
-        .use(jsonBody(access))
-        .post(
-          "/claim",
-          async ({ body, request, server, set, caller }) => {
-            if (body.wait !== undefined) server?.timeout(request, 0)
-            using _place = body.wait === undefined ? undefined : limits.hold(caller)
-            const claimed = await claimOnce(workers, repeated, body, request, caller)
-            if (claimed) return claimed
-            if (workers.presence.isDraining(body.worker, body.instance)) set.headers["drain"] = "true"
-            set.status = 204
-            return undefined
-          },
-          {
-            body: ClaimRequest,
-            ...words({
-              id: "claimItem",
-              tag: "Workers",
-              summary: "Claim an item",
-              about:
-                "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed. A worker that is drained gets 204 within a second, with the header `Drain: true`: it is to stop. After a backup was restored, an item that was being rendered waits a minute for the worker that shows its former lease; others are refused until then.",
-              headers: {
-                "Idempotency-Key":
-                  "1 to 255 printable ASCII characters: a claim that is repeated because its answer was lost gets the same item and lease, while the lease is held, at most 24 hours and five times",
-                Lease:
-                  "the token of the lease that the worker lost, to go on with its item; the length of the attempt is not learned",
-              },
-              successes: [json("an item and its lease", Claimed), { status: 204, about: "no item to claim" }],
-              refusals: ["not_found", "gone", "leased", "illegal_move"],
-            }),
-          },
-        ),
-    )
-    .use(access)
-    .use(optionalJsonBody(access))
+  app
     .post(
-      "/:id/progress",
+      `${API}/queue/claim`,
+      async ({ body, request, server, set, caller }) => {
+        if (body.wait !== undefined) server?.timeout(request, 0)
+        using _place = body.wait === undefined ? undefined : limits.hold(caller)
+        const claimed = await claimOnce(workers, repeated, body, request, caller)
+        if (claimed) return claimed
+        if (workers.presence.isDraining(body.worker, body.instance)) set.headers["drain"] = "true"
+        set.status = 204
+        return undefined
+      },
+      {
+        parse: jsonBody,
+        body: ClaimRequest,
+        ...words({
+          id: "claimItem",
+          tag: "Workers",
+          summary: "Claim an item",
+          about:
+            "Waits up to `wait` seconds for an item. With `id` it takes that item and no other. The lease runs out after `lease` seconds (60) unless it is renewed. A worker that is drained gets 204 within a second, with the header `Drain: true`: it is to stop. After a backup was restored, an item that was being rendered waits a minute for the worker that shows its former lease; others are refused until then.",
+          headers: {
+            "Idempotency-Key":
+              "1 to 255 printable ASCII characters: a claim that is repeated because its answer was lost gets the same item and lease, while the lease is held, at most 24 hours and five times",
+            Lease:
+              "the token of the lease that the worker lost, to go on with its item; the length of the attempt is not learned",
+          },
+          successes: [json("an item and its lease", Claimed), { status: 204, about: "no item to claim" }],
+          refusals: ["not_found", "gone", "leased", "illegal_move"],
+        }),
+      },
+    )
+    .post(
+      `${API}/queue/:id/progress`,
       async ({ params: { id }, body, query, request }) =>
         shown(await workers.report(Number(id), leaseOf(request, query), body)),
       {
+        parse: optionalJsonBody,
         params: ItemParams,
         query: LeaseParams,
         body: Report,
@@ -206,7 +201,7 @@ export const workerRoutes = (
       },
     )
     .post(
-      "/:id/heartbeat",
+      `${API}/queue/:id/heartbeat`,
       async ({ params: { id }, query, request, server, caller }) => {
         const token = requiredLease(request, query)
         const waitS = bounded(query.wait, 0, MAX_HOLD_S)
@@ -216,6 +211,7 @@ export const workerRoutes = (
         return shown(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
       },
       {
+        parse: optionalJsonBody,
         params: ItemParams,
         query: HeartbeatParams,
         ...words({
@@ -230,10 +226,11 @@ export const workerRoutes = (
       },
     )
     .post(
-      "/:id/complete",
+      `${API}/queue/:id/complete`,
       async ({ params: { id }, body, query, request }) =>
         shown(await workers.complete(Number(id), requiredLease(request, query), body)),
       {
+        parse: optionalJsonBody,
         params: ItemParams,
         query: LeaseParams,
         body: Result,
@@ -249,7 +246,7 @@ export const workerRoutes = (
       },
     )
     .post(
-      "/:id/fail",
+      `${API}/queue/:id/fail`,
       async ({
         params: { id },
         body: { error_message: said = "", retryable = true, retry_in, cancelled = false },
@@ -265,6 +262,7 @@ export const workerRoutes = (
         return shown(await workers.fail(Number(id), requiredLease(request, query), failure))
       },
       {
+        parse: optionalJsonBody,
         params: ItemParams,
         query: LeaseParams,
         body: FailRequest,
@@ -281,10 +279,11 @@ export const workerRoutes = (
       },
     )
     .post(
-      "/:id/release",
+      `${API}/queue/:id/release`,
       async ({ params: { id }, query, request }) =>
         shown(await workers.release(Number(id), requiredLease(request, query))),
       {
+        parse: optionalJsonBody,
         params: ItemParams,
         query: LeaseParams,
         ...words({

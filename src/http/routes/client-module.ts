@@ -1,7 +1,6 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
-import type { Callers } from "../caller-of-request.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { unlisted, words } from "../docs/words.ts"
 import { pageFile, sent } from "../page-files.ts"
 
@@ -11,9 +10,8 @@ const FRESH = { "cache-control": "no-cache", vary: "accept-encoding" }
  * Serves the client, which pages of other sites import, and its types. Such pages always get the current
  * version.
  */
-export const clientModuleRoutes = ({ access, limits }: Pick<Callers, "access" | "limits">) =>
-  new Elysia({ normalize: false })
-    .use(access)
+export const clientModuleRoutes = (app: AppWithCaller, { limits }: Pick<Callers, "limits">) =>
+  app
     .get(
       "/client.js",
       async ({ request, caller }) => sent({ request, caller }, limits, await pageFile("client.js"), FRESH),

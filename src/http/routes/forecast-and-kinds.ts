@@ -8,8 +8,8 @@ import type { QueueItem } from "../../item/item.ts"
 import type { LearnedDurations } from "../../queue/learned-durations.ts"
 import type { StartForecasts } from "../../queue/start-forecasts.ts"
 import { Kinds, QueueForecastAnswer, type ReadItem, RunsForgotten, type Starts } from "../../wire/forecast.ts"
-import { api } from "../api.ts"
-import type { CallerOfRequest } from "../caller-of-request.ts"
+import { API } from "../api.ts"
+import type { AppWithCaller } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 import { bounded, MAX_ROWS, queryUpTo } from "../request-parameters.ts"
 
@@ -65,15 +65,10 @@ export async function asRead(forecasts: StartForecasts, items: readonly QueueIte
 }
 
 /** The routes of forecasts, and of the runs from which the server learns. */
-export const foreseenRoutes = (
-  forecasts: StartForecasts,
-  learned: LearnedDurations,
-  access: CallerOfRequest,
-) =>
-  api("")
-    .use(access)
+export const foreseenRoutes = (app: AppWithCaller, forecasts: StartForecasts, learned: LearnedDurations) =>
+  app
     .get(
-      "/queue/forecast",
+      `${API}/queue/forecast`,
       async ({ query: { limit } }): Promise<QueueForecastAnswer> => {
         const { starts, doneIn, workers } = await forecasts.now()
         return {
@@ -97,7 +92,7 @@ export const foreseenRoutes = (
       },
     )
     .get(
-      "/kinds",
+      `${API}/kinds`,
       async (): Promise<Kinds> => ({ kinds: rounded(await learned.kinds()) }),
       words({
         id: "listKinds",
@@ -109,7 +104,7 @@ export const foreseenRoutes = (
       }),
     )
     .delete(
-      "/kinds/:kind/runs",
+      `${API}/kinds/:kind/runs`,
       async ({ params: { kind } }): Promise<RunsForgotten> => {
         const runs = await learned.forget(kind)
         if (runs === 0) throw new AppError("not_found", `no run of the kind "${kind}" is remembered`)

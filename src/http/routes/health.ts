@@ -1,9 +1,7 @@
-import { Elysia } from "elysia"
-
 import { DEGRADED, type Reasons, UNREADY } from "../../degraded-reasons.ts"
 import { Health, Liveness, Readiness } from "../../wire/health-and-stats.ts"
 import { API } from "../api.ts"
-import type { CallerOfRequest } from "../caller-of-request.ts"
+import type { AppWithCaller } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 
 /** What the answer says about this server. */
@@ -33,9 +31,9 @@ function begins({ retentionBeginsAtMs, now }: Running): Pick<Health, "retention_
 }
 
 /** `GET /health`, for one prefix of paths; `id` names the operation. */
-export const healthRoute = (running: Running, id: "health" | "apiHealth") =>
-  new Elysia({ prefix: id === "health" ? "" : API, normalize: false }).get(
-    "/health",
+export const healthRoute = (app: AppWithCaller, running: Running, id: "health" | "apiHealth") =>
+  app.get(
+    id === "health" ? "/health" : `${API}/health`,
     (): Health => {
       const reasons = running.reasons.current
       return {
@@ -66,11 +64,10 @@ const STUCK_MS = 60_000
  * `GET /health/live` and `GET /health/ready`. Neither of them reads the database. `stoodMs` returns for how
  * long no timer has run.
  */
-export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: CallerOfRequest) =>
-  new Elysia({ prefix: "/health", normalize: false })
-    .use(access)
+export const probeRoutes = (app: AppWithCaller, reasons: Reasons, stoodMs: () => number) =>
+  app
     .get(
-      "/live",
+      "/health/live",
       ({ set }): Liveness => {
         const ms = Math.max(0, stoodMs())
         const isStuck = ms >= STUCK_MS
@@ -91,7 +88,7 @@ export const probeRoutes = (reasons: Reasons, stoodMs: () => number, access: Cal
       }),
     )
     .get(
-      "/ready",
+      "/health/ready",
       ({ set }): Readiness => {
         const held = reasons.held.map((one) => ({
           ...one,

@@ -1,17 +1,16 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import type { Metrics } from "../../metrics/metrics.ts"
 import { CONTENT_TYPE } from "../../metrics/prometheus-text.ts"
-import type { CallerOfRequest } from "../caller-of-request.ts"
+import type { AppWithCaller } from "../caller-of-request.ts"
 import { words } from "../docs/words.ts"
 
 /**
  * `GET /metrics`. If a metric cannot be read, `onError` is called with the reason, and the metric is left
  * out.
  */
-export const metricsRoute = (metrics: Metrics, onError: (error: unknown) => void, access: CallerOfRequest) =>
-  new Elysia({ normalize: false }).use(access).get(
+export const metricsRoute = (app: AppWithCaller, metrics: Metrics, onError: (error: unknown) => void) =>
+  app.get(
     "/metrics",
     async () =>
       new Response(await metrics.text(onError), {

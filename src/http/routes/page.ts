@@ -1,10 +1,9 @@
 import { Type } from "@sinclair/typebox"
-import { Elysia } from "elysia"
 
 import type { Caller } from "../../access/authorize.ts"
 import { AppError } from "../../errors.ts"
 import { acceptsHtml } from "../accepts.ts"
-import type { Callers } from "../caller-of-request.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { unlisted, words } from "../docs/words.ts"
 import { pageFile, sent } from "../page-files.ts"
 
@@ -21,9 +20,8 @@ const noPage = (path: string): never => {
 /**
  * The page of the queue and the page of each item. `others` answers `/` for clients that do not accept HTML.
  */
-export const pageRoutes = (others: AnswerOthers, { access, limits }: Pick<Callers, "access" | "limits">) =>
-  new Elysia({ normalize: false })
-    .use(access)
+export const pageRoutes = (app: AppWithCaller, others: AnswerOthers, { limits }: Pick<Callers, "limits">) =>
+  app
     .get(
       "/",
       async ({ request, set, caller }) => {

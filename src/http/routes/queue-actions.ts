@@ -2,9 +2,9 @@ import { QueueItem } from "../../item/item.ts"
 import type { Queue } from "../../queue/queue.ts"
 import { BatchAnswer, ItemsRetried, QueuePaused, QueueResumed } from "../../wire/answers.ts"
 import { BatchRequest, MoveRequest, RetryRequest } from "../../wire/requests.ts"
-import { api } from "../api.ts"
+import { API } from "../api.ts"
 import { optionalJsonBody } from "../body.ts"
-import type { Callers } from "../caller-of-request.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 import { ItemParams } from "../request-parameters.ts"
 
@@ -12,63 +12,78 @@ import { ItemParams } from "../request-parameters.ts"
  * What people can do: pause and resume the queue; cancel, retry and move an item; cancel, retry or delete
  * many items at once.
  */
-export const queueActionRoutes = (queue: Queue, { access, limits }: Callers) =>
-  api("/queue")
-    .use(access)
-    .use(optionalJsonBody(access))
+export const queueActionRoutes = (app: AppWithCaller, queue: Queue, { limits }: Callers) =>
+  app
     .post(
-      "/pause",
+      `${API}/queue/pause`,
       async (): Promise<QueuePaused> => ({ message: "Queue paused", paused_at: await queue.pause() }),
-      words({
-        id: "pauseQueue",
-        tag: "Queue",
-        summary: "Pause the queue",
-        about:
-          "Workers get no more items until it is resumed, even after the server restarts. Renders in progress continue, and a claim that names its item still works. Idempotent.",
-        successes: [json("paused", QueuePaused)],
-        refusals: ["method_not_allowed"],
-      }),
+      {
+        parse: optionalJsonBody,
+        ...words({
+          id: "pauseQueue",
+          tag: "Queue",
+          summary: "Pause the queue",
+          about:
+            "Workers get no more items until it is resumed, even after the server restarts. Renders in progress continue, and a claim that names its item still works. Idempotent.",
+          successes: [json("paused", QueuePaused)],
+          refusals: ["method_not_allowed"],
+        }),
+      },
     )
     .post(
-      "/resume",
+      `${API}/queue/resume`,
       async (): Promise<QueueResumed> => {
         await queue.resume()
         return { message: "Queue resumed" }
       },
-      words({
-        id: "resumeQueue",
-        tag: "Queue",
-        summary: "Resume the queue",
-        successes: [json("resumed", QueueResumed)],
-        refusals: ["method_not_allowed"],
-      }),
+      {
+        parse: optionalJsonBody,
+        ...words({
+          id: "resumeQueue",
+          tag: "Queue",
+          summary: "Resume the queue",
+          successes: [json("resumed", QueueResumed)],
+          refusals: ["method_not_allowed"],
+        }),
+      },
     )
-    .post("/:id/cancel", async ({ params: { id } }): Promise<QueueItem> => queue.cancel(Number(id)), {
-      params: ItemParams,
-      ...words({
-        id: "cancelItem",
-        tag: "Queue",
-        summary: "Cancel an item",
-        about:
-          "At once if no worker holds it; otherwise its worker is asked to stop. Cancelling twice changes nothing.",
-        successes: [json("the item as it is now", QueueItem)],
-        refusals: ["illegal_move"],
-      }),
-    })
-    .post("/:id/retry", async ({ params: { id } }): Promise<QueueItem> => queue.retry(Number(id)), {
-      params: ItemParams,
-      ...words({
-        id: "retryItem",
-        tag: "Queue",
-        summary: "Retry an item",
-        successes: [json("the item as it is now", QueueItem)],
-        refusals: ["illegal_move"],
-      }),
-    })
     .post(
-      "/:id/move",
+      `${API}/queue/:id/cancel`,
+      async ({ params: { id } }): Promise<QueueItem> => queue.cancel(Number(id)),
+      {
+        parse: optionalJsonBody,
+        params: ItemParams,
+        ...words({
+          id: "cancelItem",
+          tag: "Queue",
+          summary: "Cancel an item",
+          about:
+            "At once if no worker holds it; otherwise its worker is asked to stop. Cancelling twice changes nothing.",
+          successes: [json("the item as it is now", QueueItem)],
+          refusals: ["illegal_move"],
+        }),
+      },
+    )
+    .post(
+      `${API}/queue/:id/retry`,
+      async ({ params: { id } }): Promise<QueueItem> => queue.retry(Number(id)),
+      {
+        parse: optionalJsonBody,
+        params: ItemParams,
+        ...words({
+          id: "retryItem",
+          tag: "Queue",
+          summary: "Retry an item",
+          successes: [json("the item as it is now", QueueItem)],
+          refusals: ["illegal_move"],
+        }),
+      },
+    )
+    .post(
+      `${API}/queue/:id/move`,
       async ({ params: { id }, body }): Promise<QueueItem> => queue.move(Number(id), body.before),
       {
+        parse: optionalJsonBody,
         params: ItemParams,
         body: MoveRequest,
         ...words({
@@ -82,7 +97,7 @@ export const queueActionRoutes = (queue: Queue, { access, limits }: Callers) =>
       },
     )
     .post(
-      "/batch",
+      `${API}/queue/batch`,
       async ({ body: { act, ids }, caller }): Promise<BatchAnswer> => {
         limits.chargeUnits(caller, ids.length - 1)
         const { done, refused } = await queue.batch(act, ids)
@@ -92,6 +107,7 @@ export const queueActionRoutes = (queue: Queue, { access, limits }: Callers) =>
         }
       },
       {
+        parse: optionalJsonBody,
         body: BatchRequest,
         ...words({
           id: "changeItems",
@@ -104,12 +120,13 @@ export const queueActionRoutes = (queue: Queue, { access, limits }: Callers) =>
       },
     )
     .post(
-      "/retry",
+      `${API}/queue/retry`,
       async (): Promise<ItemsRetried> => {
         const ids = await queue.retryFailed()
         return { message: "Queue items retried", retried: ids.length, ids }
       },
       {
+        parse: optionalJsonBody,
         body: RetryRequest,
         ...words({
           id: "retryItems",

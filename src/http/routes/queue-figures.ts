@@ -4,8 +4,8 @@ import type { Caller } from "../../access/authorize.ts"
 import type { QueueItem } from "../../item/item.ts"
 import type { Overview, Period, QueueTotals } from "../../queue/totals.ts"
 import { Counts, Dashboard, type FinishedSince } from "../../wire/answers.ts"
-import { api } from "../api.ts"
-import type { Callers } from "../caller-of-request.ts"
+import { API } from "../api.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 
 /** The query of a route whose days begin at midnight. */
@@ -87,15 +87,14 @@ const counted = ({ completed, failed, cancelled, lost }: Period): number =>
   completed + failed + cancelled + lost
 
 /** The figures of the queue: for the page and `stats`, and a summary for Track Studio's web application. */
-export function figureRoutes(totals: QueueTotals, { access, limits }: Pick<Callers, "access" | "limits">) {
+export function figureRoutes(app: AppWithCaller, totals: QueueTotals, { limits }: Pick<Callers, "limits">) {
   const charge = (caller: Caller, periods: readonly Period[]): void => {
     const items = periods.reduce((sum, period) => sum + counted(period), 0)
     limits.chargeUnits(caller, Math.floor(items / UNIT_ITEMS))
   }
-  return api("")
-    .use(access)
+  return app
     .get(
-      "/queue/counts",
+      `${API}/queue/counts`,
       async ({ query: { tz = "UTC" }, caller }): Promise<Counts> => {
         const { standing, pausedAt, lastHour, today, thisWeek } = await totals.counts(tz)
         charge(caller, [lastHour, today, thisWeek])
@@ -121,7 +120,7 @@ export function figureRoutes(totals: QueueTotals, { access, limits }: Pick<Calle
       },
     )
     .get(
-      "/dashboard",
+      `${API}/dashboard`,
       async ({ query: { tz = "UTC" }, caller }): Promise<Dashboard> => {
         const overview = await totals.overview(tz)
         charge(caller, [overview.today, overview.thisYear])

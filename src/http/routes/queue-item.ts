@@ -7,9 +7,9 @@ import type { StartForecasts } from "../../queue/start-forecasts.ts"
 import type { Streams } from "../../stream/streams.ts"
 import { FlagUpdated, HistoryPage, ItemDeleted, NextItem } from "../../wire/answers.ts"
 import { ReadItem } from "../../wire/forecast.ts"
-import { api } from "../api.ts"
+import { API } from "../api.ts"
 import { jsonBody } from "../body.ts"
-import type { Callers } from "../caller-of-request.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 import { jsonAnswer } from "../json-answer.ts"
 import { linkToNext } from "../paths.ts"
@@ -55,16 +55,15 @@ const item = json("the item as it is now", QueueItem)
 
 /** The routes of single items. */
 export const queueRoutes = (
+  app: AppWithCaller,
   queue: Queue,
   streams: Streams,
   forecasts: StartForecasts,
-  { access, limits, server }: Callers,
+  { limits, server }: Callers,
 ) =>
-  api("/queue")
-    .use(access)
-    .use(jsonBody(access))
+  app
     .get(
-      "/next",
+      `${API}/queue/next`,
       async (): Promise<NextItem> => (await queue.next()) ?? { item: null, message: "No pending items" },
       words({
         id: "nextItem",
@@ -75,7 +74,7 @@ export const queueRoutes = (
       }),
     )
     .get(
-      "/:id",
+      `${API}/queue/:id`,
       async ({ params: { id }, query: { wait, timeout }, request, caller }): Promise<ReadItem> => {
         if (wait === undefined) return readItem(queue, forecasts, Number(id))
         server()?.timeout(request, 0)
@@ -100,7 +99,7 @@ export const queueRoutes = (
       },
     )
     .get(
-      "/:id/updates",
+      `${API}/queue/:id/updates`,
       async ({ params: { id }, query: { after, limit }, caller, request, set }) => {
         const most = bounded(limit, MAX_ROWS, MAX_ROWS)
         const { updates, more } = await queue.history(Number(id), Number(after ?? 0), most)
@@ -125,7 +124,7 @@ export const queueRoutes = (
       },
     )
     .put(
-      "/:id",
+      `${API}/queue/:id`,
       async ({ params: { id }, body, request, caller }): Promise<QueueItem> => {
         const readAt = readAts.get(request)
         const change = readAt === undefined ? body : await queue.changesIn(Number(id), body, readAt)
@@ -133,6 +132,7 @@ export const queueRoutes = (
         return queue.update(Number(id), change)
       },
       {
+        parse: jsonBody,
         params: ItemParams,
         body: ItemChange,
         // It is no method, because the framework reads the text of this function and logs a warning for a
@@ -153,12 +153,13 @@ export const queueRoutes = (
       },
     )
     .put(
-      "/:id/flag",
+      `${API}/queue/:id/flag`,
       async ({ params: { id }, body }): Promise<FlagUpdated> => {
         await queue.update(Number(id), body)
         return { message: "Flag updated" }
       },
       {
+        parse: jsonBody,
         params: ItemParams,
         body: FlagChange,
         ...words({
@@ -170,12 +171,13 @@ export const queueRoutes = (
       },
     )
     .delete(
-      "/:id",
+      `${API}/queue/:id`,
       async ({ params: { id } }): Promise<ItemDeleted> => {
         await queue.remove(Number(id))
         return { message: "Queue item deleted" }
       },
       {
+        parse: jsonBody,
         params: ItemParams,
         ...words({
           id: "deleteItem",

@@ -2,8 +2,8 @@ import { type Static, Type } from "@sinclair/typebox"
 
 import { AppError, REFUSALS_ON_DEMAND } from "../../errors.ts"
 import { OneOf } from "../../item/schema-parts.ts"
-import { api } from "../api.ts"
-import type { CallerOfRequest } from "../caller-of-request.ts"
+import { API } from "../api.ts"
+import type { AppWithCaller } from "../caller-of-request.ts"
 import { words } from "../docs/words.ts"
 
 const Params = Type.Object({ code: OneOf(REFUSALS_ON_DEMAND, "the code of the refusal to answer with") })
@@ -25,12 +25,11 @@ const described = (id: string, summary: string, more = "") => ({
 })
 
 /** Refuses a request for a reason that it names, so that a client sees whether refusals arrive whole. */
-export const refusalOnDemandRoute = (access: CallerOfRequest) =>
-  api("/refusals")
-    .use(access)
-    .get("/:code", refuse, described("getRefusal", "Get a refusal"))
+export const refusalOnDemandRoute = (app: AppWithCaller) =>
+  app
+    .get(`${API}/refusals/:code`, refuse, described("getRefusal", "Get a refusal"))
     .post(
-      "/:code",
+      `${API}/refusals/:code`,
       refuse,
       described(
         "postForRefusal",

@@ -1,18 +1,18 @@
 import type { Workers } from "../../queue/workers.ts"
 import { StepAnswer, WorkerAnswer } from "../../wire/answers.ts"
 import { StepsRequest } from "../../wire/requests.ts"
-import { api } from "../api.ts"
+import { API } from "../api.ts"
 import { jsonBody } from "../body.ts"
-import type { CallerOfRequest } from "../caller-of-request.ts"
+import type { AppWithCaller } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 import { ItemParams, LEASE, leaseOf, LeaseParams } from "../request-parameters.ts"
 import { shown } from "./claim-and-report.ts"
 
 /** The steps of a render: declared once, and begun one after the other. */
-export const stepRoutes = (workers: Workers, access: CallerOfRequest) =>
-  api("/queue")
+export const stepRoutes = (app: AppWithCaller, workers: Workers) =>
+  app
     .post(
-      "/:id/steps/next",
+      `${API}/queue/:id/steps/next`,
       async ({ params: { id }, query, request }): Promise<StepAnswer> => {
         const { step, ...standing } = await workers.beginStep(Number(id), leaseOf(request, query))
         return { ...shown(standing), step }
@@ -32,12 +32,12 @@ export const stepRoutes = (workers: Workers, access: CallerOfRequest) =>
         }),
       },
     )
-    .use(jsonBody(access))
     .post(
-      "/:id/steps",
+      `${API}/queue/:id/steps`,
       async ({ params: { id }, body, query, request }): Promise<WorkerAnswer> =>
         shown(await workers.declareSteps(Number(id), leaseOf(request, query), body.steps)),
       {
+        parse: jsonBody,
         params: ItemParams,
         query: LeaseParams,
         body: StepsRequest,

@@ -7,9 +7,9 @@ import { OneOf } from "../../item/schema-parts.ts"
 import type { OutputWriter } from "../../queue/output-writer.ts"
 import type { Output, OutputEvent, OutputQuery } from "../../queue/output.ts"
 import { OutputPart, OutputStored } from "../../wire/answers.ts"
-import { api } from "../api.ts"
+import { API } from "../api.ts"
 import { limitSilence, piecesOf } from "../body-silence-limit.ts"
-import type { Callers } from "../caller-of-request.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { OUTPUT_SSE, OUTPUT_TEXT } from "../docs/examples.ts"
 import { json, words } from "../docs/words.ts"
 import { type OutputFormat, outputFormat, placeIn } from "../output-formats.ts"
@@ -149,11 +149,10 @@ const WHOLE = {
 }
 
 /** What the commands of items print. */
-export const outputRoutes = (output: Output, { access, limits }: Callers) =>
-  api("")
-    .use(access)
+export const outputRoutes = (app: AppWithCaller, output: Output, { limits }: Callers) =>
+  app
     .post(
-      "/queue/:id/output",
+      `${API}/queue/:id/output`,
       async ({ params: { id }, query, request, server, caller }): Promise<OutputStored> => {
         const token = requiredLease(request, query)
         using _place = limits.hold(caller, "output")
@@ -184,7 +183,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
       },
     )
     .get(
-      "/queue/:id/output",
+      `${API}/queue/:id/output`,
       ({ params: { id }, request, query, caller, server }): Promise<Response> =>
         answer(output, limits, Number(id), { request, query, caller, server }),
       {
@@ -201,7 +200,7 @@ export const outputRoutes = (output: Output, { access, limits }: Callers) =>
       },
     )
     .get(
-      "/songs/:song_id/output",
+      `${API}/songs/:song_id/output`,
       async ({ params: { song_id }, request, query, caller, server }): Promise<Response> => {
         const id = await output.lastOfSong(Number(song_id), caller.item)
         return answer(output, limits, id, { request, query, caller, server })

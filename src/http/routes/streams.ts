@@ -4,8 +4,8 @@ import { formats, type HttpFormat, negotiate, text } from "../../stream/sse-ndjs
 import type { Chunks, StreamRequest } from "../../stream/stream-request.ts"
 import type { OpenStream, Streams } from "../../stream/streams.ts"
 import { type ServerSeen, Stats } from "../../wire/health-and-stats.ts"
-import { api } from "../api.ts"
-import type { Callers } from "../caller-of-request.ts"
+import { API } from "../api.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { clientKind } from "../client-kind.ts"
 import { OPEN_STREAM } from "../docs/examples.ts"
 import { json, words } from "../docs/words.ts"
@@ -139,14 +139,14 @@ interface Servers {
 
 /** The routes of the streams and of their figures. */
 export const progressRoutes = (
+  app: AppWithCaller,
   streams: Streams,
   { reasons, startedMs, now, servers: serversOf = async () => [] }: Servers,
-  { access, owners, proxies }: Callers,
+  { owners, proxies }: Callers,
 ) =>
-  api("/progress")
-    .use(access)
+  app
     .get(
-      "/stream",
+      `${API}/progress/stream`,
       ({ request, query, set, caller }) => {
         const wanted = wantedOf(query.song_id, query.ids)
         return respond(
@@ -171,7 +171,7 @@ export const progressRoutes = (
       },
     )
     .get(
-      "/stream/:id",
+      `${API}/progress/stream/:id`,
       ({ request, query, params: { id }, set, caller }) => {
         const untilFinished = query.until === "finished"
         const isBound = caller.item !== undefined
@@ -193,7 +193,7 @@ export const progressRoutes = (
       },
     )
     .get(
-      "/stats",
+      `${API}/progress/stats`,
       async ({ request, server, query, caller }): Promise<Stats> => {
         const isListed = query.streams === "true"
         const isOfAll = query.all === "true"

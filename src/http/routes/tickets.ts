@@ -4,9 +4,9 @@ import type { Tickets } from "../../access/tickets.ts"
 import { AppError } from "../../errors.ts"
 import { NewTicket } from "../../wire/answers.ts"
 import { TicketRequest } from "../../wire/requests.ts"
-import { api } from "../api.ts"
+import { API } from "../api.ts"
 import { jsonBody } from "../body.ts"
-import type { CallerOfRequest } from "../caller-of-request.ts"
+import type { AppWithCaller } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 
 /**
@@ -26,28 +26,26 @@ export function sharedTickets(tickets: Tickets, count: (request: Request) => voi
 }
 
 /** Tickets for clients that can send no header. */
-export const ticketRoutes = (tickets: Tickets, access: CallerOfRequest) =>
-  api("/tickets")
-    .use(access)
-    .use(jsonBody(access))
-    .post(
-      "",
-      async ({ body: { path }, caller: { token }, set }): Promise<NewTicket> => {
-        if (!token) {
-          throw new AppError("invalid", "a ticket stands in for a token: send one, or connect without either")
-        }
-        set.status = 201
-        return tickets.create(token, path)
-      },
-      {
-        body: TicketRequest,
-        ...words({
-          id: "createTicket",
-          tag: "Access",
-          summary: "Get a ticket for a client that can send no header",
-          about:
-            "For EventSource, a browser's WebSocket, `<video>` and `ffmpeg -progress URL`: add `ticket=` to the query of the path. A ticket is for that path and query alone, must be used within 60 seconds, is then good for reconnects for 12 hours at most, and ends with the token. Prefer the header `Authorization` if it can be sent.",
-          successes: [json("the ticket, which is shown once", NewTicket, 201)],
-        }),
-      },
-    )
+export const ticketRoutes = (app: AppWithCaller, tickets: Tickets) =>
+  app.post(
+    `${API}/tickets`,
+    async ({ body: { path }, caller: { token }, set }): Promise<NewTicket> => {
+      if (!token) {
+        throw new AppError("invalid", "a ticket stands in for a token: send one, or connect without either")
+      }
+      set.status = 201
+      return tickets.create(token, path)
+    },
+    {
+      parse: jsonBody,
+      body: TicketRequest,
+      ...words({
+        id: "createTicket",
+        tag: "Access",
+        summary: "Get a ticket for a client that can send no header",
+        about:
+          "For EventSource, a browser's WebSocket, `<video>` and `ffmpeg -progress URL`: add `ticket=` to the query of the path. A ticket is for that path and query alone, must be used within 60 seconds, is then good for reconnects for 12 hours at most, and ends with the token. Prefer the header `Authorization` if it can be sent.",
+        successes: [json("the ticket, which is shown once", NewTicket, 201)],
+      }),
+    },
+  )

@@ -4,7 +4,8 @@ import { described } from "../../item/schema-parts.ts"
 import { DeliveryStatus } from "../../item/webhook-notice.ts"
 import type { Webhooks } from "../../webhooks/webhooks.ts"
 import { DeliveriesPage } from "../../wire/answers.ts"
-import { api } from "../api.ts"
+import { API } from "../api.ts"
+import type { AppWithCaller } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 import { linkToNext } from "../paths.ts"
 import { bounded, MAX_ROWS, numberIn, queryInteger, queryUpTo } from "../request-parameters.ts"
@@ -21,9 +22,9 @@ const DeliveriesParams = Type.Object(
 )
 
 /** What was sent to webhooks, and what will be sent. */
-export const webhookRoutes = (webhooks: Webhooks) =>
-  api("/webhooks").get(
-    "/deliveries",
+export const webhookRoutes = (app: AppWithCaller, webhooks: Webhooks) =>
+  app.get(
+    `${API}/webhooks/deliveries`,
     async ({ query: { status, limit, before }, request, set }): Promise<DeliveriesPage> => {
       const page = await webhooks.list({
         status,

@@ -9,8 +9,8 @@ import type { Chunks, Ending } from "../../stream/stream-request.ts"
 import type { Streams } from "../../stream/streams.ts"
 import { SHUTTING_DOWN } from "../../text.ts"
 import { StreamLine } from "../../wire/answers.ts"
-import { api } from "../api.ts"
-import type { Callers } from "../caller-of-request.ts"
+import { API } from "../api.ts"
+import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { asksForWebSocket } from "../checks-before-routing.ts"
 import { clientKind } from "../client-kind.ts"
 import { type RouteWords, words } from "../docs/words.ts"
@@ -264,7 +264,7 @@ const UPGRADE = {
 } satisfies Partial<RouteWords>
 
 /** The routes of the streams over WebSockets. */
-export const progressSockets = (streams: Streams, { access, owners, limits, turns }: Callers) => {
+export const progressSockets = (app: AppWithCaller, streams: Streams, { owners, limits, turns }: Callers) => {
   const goneWebsockets = new GoneWebsockets(ALLOWED_SILENCE)
   const upgrade = async (
     { request, server, caller }: Upgrading,
@@ -297,10 +297,9 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
     over.abort()
     throw new AppError("invalid", "this is not a handshake of the WebSocket protocol, version 13")
   }
-  return api("/progress")
-    .use(access)
+  return app
     .get(
-      "/ws",
+      `${API}/progress/ws`,
       async ({ request, server, query, caller }) => {
         const { item } = caller
         const ids = idsOf(query.ids)
@@ -327,7 +326,7 @@ export const progressSockets = (streams: Streams, { access, owners, limits, turn
       },
     )
     .get(
-      "/ws/:id",
+      `${API}/progress/ws/:id`,
       async ({ request, server, query, params: { id }, caller }) => {
         const untilFinished = query.until === "finished"
         const only = onlyOf({ request, caller }, [Number(id)])

@@ -6,8 +6,8 @@ import type { Queue } from "../../queue/queue.ts"
 import type { Workers } from "../../queue/workers.ts"
 import { byName } from "../../text.ts"
 import { WorkerDrained, WorkersAnswer, type WorkerSeen, WorkerTaking } from "../../wire/answers.ts"
-import { api } from "../api.ts"
-import type { CallerOfRequest } from "../caller-of-request.ts"
+import { API } from "../api.ts"
+import type { AppWithCaller } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 
 /** How many items under way are read. */
@@ -71,11 +71,10 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
 }
 
 /** The routes that list and drain workers. */
-export const workerListRoutes = (workers: Workers, queue: Queue, access: CallerOfRequest) =>
-  api("/workers")
-    .use(access)
+export const workerListRoutes = (app: AppWithCaller, workers: Workers, queue: Queue) =>
+  app
     .get(
-      "",
+      `${API}/workers`,
       async (): Promise<WorkersAnswer> => ({ workers: await workersOf(workers, queue) }),
       words({
         id: "listWorkers",
@@ -86,7 +85,7 @@ export const workerListRoutes = (workers: Workers, queue: Queue, access: CallerO
       }),
     )
     .post(
-      "/:worker/drain",
+      `${API}/workers/:worker/drain`,
       async ({ params: { worker } }): Promise<WorkerDrained> => {
         workers.setDraining(worker, true)
         return { message: "Worker takes no more items" }
@@ -105,7 +104,7 @@ export const workerListRoutes = (workers: Workers, queue: Queue, access: CallerO
       },
     )
     .delete(
-      "/:worker/drain",
+      `${API}/workers/:worker/drain`,
       async ({ params: { worker } }): Promise<WorkerTaking> => {
         workers.setDraining(worker, false)
         return { message: "Worker takes items" }

@@ -1,9 +1,8 @@
 import { Database } from "bun:sqlite"
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { DEGRADED, type Reason, Reasons, UNREADY } from "../../../src/degraded-reasons.ts"
 import { type AppParts, createApp } from "../../../src/http/app.ts"
-import { healthRoute } from "../../../src/http/routes/health.ts"
 import { parsed, valueOf } from "../../metrics/exposition.ts"
 import { Reader } from "../../reader.ts"
 import { start } from "../../server.ts"
@@ -23,47 +22,17 @@ test("health answers 200 with ok and no reasons, also below the API's base", asy
   }
 })
 
-test("a reason that is noted makes health degraded, still with 200, until it no longer holds", async () => {
-  const reasons = new Reasons()
-  const app = healthRoute({ reasons, version: "0", commit: "none", startedMs: 0, now: Date.now }, "health")
-  const health = async () => {
-    const answer = await app.handle(new Request("http://localhost/health"))
-    const { status, reasons: told }: { status: string; reasons: string[] } = await answer.json()
-    return [answer.status, status, ...told]
-  }
-  expect(await health()).toEqual([200, "ok"])
-  reasons.set("wal_pinned", true)
-  reasons.set("database_unwritable", true)
-  reasons.set("wal_pinned", true)
-  expect(await health()).toEqual([200, "degraded", "wal_pinned", "database_unwritable"])
-  reasons.set("wal_pinned", false)
-  expect(await health()).toEqual([200, "degraded", "database_unwritable"])
-  reasons.set("database_unwritable", false)
-  expect(await health()).toEqual([200, "ok"])
-})
+/** What the health routes answer. */
+interface Answered {
+  status?: string
+  reasons?: unknown[]
+  uptime_seconds?: number
+  stood_seconds?: number
+  retention_begins_at?: string
+}
 
-test("health says for how many seconds the server has run", async () => {
-  const known = { reasons: new Reasons(), version: "0", commit: "none", now: Date.now }
-  const app = healthRoute({ ...known, startedMs: performance.now() - 90_500 }, "health")
-  const { uptime_seconds } = await (await app.handle(new Request("http://localhost/health"))).json()
-  expect(uptime_seconds).toBeWithin(90, 92)
-})
-
-test("health says when the removal of old data begins, until it has begun", async () => {
-  const nowMs = Date.UTC(2026, 0, 2)
-  const answerAt = async (beginsMs: number): Promise<{ retention_begins_at?: string }> => {
-    const known = { reasons: new Reasons(), version: "0", commit: "none" }
-    const running = { ...known, startedMs: 0, now: () => nowMs }
-    const app = healthRoute({ ...running, retentionBeginsAtMs: () => beginsMs }, "health")
-    return (await app.handle(new Request("http://localhost/health"))).json()
-  }
-  expect((await answerAt(nowMs + 1)).retention_begins_at).toBe("2026-01-02T00:00:00.001Z")
-  for (const other of [nowMs, nowMs - 1, Number.POSITIVE_INFINITY])
-    expect(await answerAt(other)).not.toHaveProperty("retention_begins_at")
-})
-
-/** An app of which every part throws when it is used, except those that the probes may use. */
-function bareApp({ reasons = new Reasons(), stoodMs = () => 0 }) {
+/** An app of which every part throws when it is used, except those that the health routes may use. */
+function bareApp({ reasons = new Reasons(), ...given }: Partial<AppParts>) {
   const untouchable = new Proxy(
     {},
     {
@@ -77,18 +46,54 @@ function bareApp({ reasons = new Reasons(), stoodMs = () => 0 }) {
     ...known,
     ...UNPROTECTED,
     reasons,
-    stoodMs,
+    stoodMs: () => 0,
+    now: Date.now,
     queue: untouchable,
     totals: untouchable,
     onError: (_id: string, error: unknown) => console.error(error),
+    ...given,
   }
   const app = createApp(parts as AppParts)
   return async (path: string) => {
     const answer = await app.handle(new Request(`http://localhost${path}`))
-    const body: unknown = await answer.json()
+    const body: Answered = await answer.json()
     return { status: answer.status, body }
   }
 }
+
+test("a reason that is noted makes health degraded, still with 200, until it no longer holds", async () => {
+  const reasons = new Reasons()
+  const ask = bareApp({ reasons })
+  const health = async () => {
+    const { status, body } = await ask("/health")
+    return [status, body.status, ...(body.reasons ?? [])]
+  }
+  expect(await health()).toEqual([200, "ok"])
+  reasons.set("wal_pinned", true)
+  reasons.set("database_unwritable", true)
+  reasons.set("wal_pinned", true)
+  expect(await health()).toEqual([200, "degraded", "wal_pinned", "database_unwritable"])
+  reasons.set("wal_pinned", false)
+  expect(await health()).toEqual([200, "degraded", "database_unwritable"])
+  reasons.set("database_unwritable", false)
+  expect(await health()).toEqual([200, "ok"])
+})
+
+test("health says for how many seconds the server has run", async () => {
+  const ask = bareApp({})
+  const now = performance.now.bind(performance)
+  using _later = spyOn(performance, "now").mockImplementation(() => now() + 90_500)
+  expect((await ask("/health")).body.uptime_seconds).toBeWithin(90, 92)
+})
+
+test("health says when the removal of old data begins, until it has begun", async () => {
+  const nowMs = Date.UTC(2026, 0, 2)
+  const answerAt = async (beginsMs: number) =>
+    (await bareApp({ now: () => nowMs, retentionBeginsAtMs: () => beginsMs })("/health")).body
+  expect((await answerAt(nowMs + 1)).retention_begins_at).toBe("2026-01-02T00:00:00.001Z")
+  for (const other of [nowMs, nowMs - 1, Number.POSITIVE_INFINITY])
+    expect(await answerAt(other)).not.toHaveProperty("retention_begins_at")
+})
 
 test("live touches nothing, and fails only when no timer had a turn for 60 s", async () => {
   let stoodMs = 0
