@@ -5,7 +5,7 @@
 
 Takes items from the queue, one after the other, and runs COMMAND for each, which finds the item in
 TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID, and as JSON in TRACK_STUDIO_ITEM. Percentages that it prints are its progress. Exit code 0 completes the
-item, any other fails it. A cancelled item's command is stopped.
+item, any other fails it. A cancelled item's command is stopped, and so is what a failed command has left running.
 
 TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. TRACK_STUDIO_TOKEN is
 a token of the role worker, if the server wants one; COMMAND does not get it. WORKER_NAME is the
@@ -114,6 +114,9 @@ class Attempt:
         threading.Thread(target=self.heartbeat, daemon=True).start()
         self.read_progress()
         code = self.process.wait()
+        if code != 0:
+            # The next attempt must not write beside what this one has left running.
+            self.stop()
         self.guard.kill()
         self.guard.communicate()
         self.ended.set()
@@ -173,13 +176,16 @@ class Attempt:
                 return
 
     def stop(self):
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                return
-            if self.ended.wait(STOP_WITHIN_S):
-                return
+        """Ends the command and all that it started, in 10 s by force."""
+        until = time.monotonic() + STOP_WITHIN_S
+        try:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            while time.monotonic() < until:
+                time.sleep(0.05)
+                os.killpg(self.process.pid, 0)
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
     def post_surely(self, verb, body=None):
         """Tries for a minute: the server may just be restarting."""

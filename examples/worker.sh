@@ -12,7 +12,8 @@ examples/worker.sh COMMAND [ARGUMENT...]
 
 Takes items from the queue, one after the other, and runs COMMAND for each, which finds the item in
 TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID. Percentages that it prints are its progress. Exit
-code 0 completes the item, any other fails it. A cancelled item's command is stopped.
+code 0 completes the item, any other fails it. A cancelled item's command is stopped, and so is what a
+failed command has left running.
 
 TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. TRACK_STUDIO_TOKEN is
 a token of the role worker, if the server wants one; COMMAND does not get it. WORKER_NAME is the
@@ -79,10 +80,10 @@ stop() {
 
 # Reports the percentages that it reads: the latest, when the last report has got its answer.
 report() {
-  local latest="" next began answer told="" patience=3
-  while true; do
+  local latest="" next began answer told="" ended="" patience=3
+  while [[ -z $ended ]]; do
     # The end of the output is 1, a second without a line more than 128: a report without an answer is sent again then.
-    read -r -t 1 next || (($? > 128)) || break
+    read -r -t 1 next || (($? > 128)) || ended=1
     latest=${next:-$latest}
     # A command that never stops printing is reported, too.
     began=$SECONDS
@@ -130,6 +131,8 @@ render() {
     [[ $signals != "$stopping" ]] || break
   done
   wait "$reader" 2>/dev/null
+  # The next attempt must not write beside what this one has left running.
+  ((code == 0)) || stop "$job"
   # Not TERM: a job that has only just begun would still take that as we do, and live on.
   kill -KILL -- "-$beat" 2>/dev/null
   wait "$beat" 2>/dev/null

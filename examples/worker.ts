@@ -5,7 +5,8 @@
  *
  * Takes items from the queue, one after the other, and runs COMMAND for each, which finds the item in
  * TRACK_STUDIO_ITEM_ID and TRACK_STUDIO_SONG_ID, and as JSON in TRACK_STUDIO_ITEM. Percentages that it prints are its
- * progress. Exit code 0 completes the item, any other fails it. A cancelled item's command is stopped.
+ * progress. Exit code 0 completes the item, any other fails it. A cancelled item's command is stopped, and so is what a
+ * failed command has left running.
  *
  * TRACK_STUDIO_SERVER names the server; the default is http://localhost:8080. TRACK_STUDIO_TOKEN is a token of the role
  * worker, if the server wants one; COMMAND does not get it. WORKER_NAME is the worker's name that viewers see. SIGTERM
@@ -41,18 +42,18 @@ const isOfToken = (error: unknown): boolean =>
 type Render = Bun.Subprocess<"ignore", "pipe", "inherit">
 
 /** SIGTERM to the command and all that it started, and force after 10 s. */
-async function stop(render: Render): Promise<void> {
-  const kill = (signal: NodeJS.Signals): void => {
-    try {
-      process.kill(-render.pid, signal)
-    } catch {
-      // It has ended meanwhile.
+async function stop({ pid }: Render): Promise<void> {
+  const untilMs = performance.now() + STOP_WITHIN_MS
+  try {
+    process.kill(-pid, "SIGTERM")
+    while (performance.now() < untilMs) {
+      await Bun.sleep(50)
+      process.kill(-pid, 0)
     }
+    process.kill(-pid, "SIGKILL")
+  } catch {
+    // All of them have ended.
   }
-  kill("SIGTERM")
-  const timer = globalThis.setTimeout(() => kill("SIGKILL"), STOP_WITHIN_MS)
-  await render.exited
-  clearTimeout(timer)
 }
 
 /** Says that we live, and hears of a cancel the moment it is requested. */
@@ -158,6 +159,8 @@ async function render({ item, lease }: Claimed, command: readonly string[]): Pro
   const beating = heartbeat(held, child, ended.signal)
   await readProgress(held, child)
   const code = await child.exited
+  // The next attempt must not write beside what this one has left running.
+  if (code !== 0) await stop(child)
   guard.kill("SIGKILL")
   ended.abort()
   await beating

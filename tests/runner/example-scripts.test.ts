@@ -65,12 +65,15 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     },
   )
 
-  test.skipIf(skipped)("tells of a failure, and goes on", async () => {
+  test.skipIf(skipped)("tells of a failure, ends what it left running, and goes on", async () => {
     await using server = await start()
     const [bad, good] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
     const once = join(folder.path, `${name}-once`)
-    await using worker = working(server, command, `[ -e ${once} ] || { touch ${once}; exit 3; }`)
+    const mark = `65${process.pid}`
+    const failing = `touch ${once}; sleep ${mark} >/dev/null 2>&1 & exit 3`
+    await using worker = working(server, command, `[ -e ${once} ] || { ${failing}; }`)
     expect(await finished(server, good)).toMatchObject({ status: "completed" })
+    expect(processesWith(`sleep ${mark}`).filter((line) => line.startsWith("sleep"))).toEqual([])
     expect(await itemOf(server, bad)).toMatchObject({
       status: "retrying",
       error_message: "the command ended with code 3",
