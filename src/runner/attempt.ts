@@ -1,3 +1,4 @@
+import { within } from "../background-work.ts"
 import type { Claimed } from "../client/client.ts"
 import { reasonOf } from "../errors.ts"
 import type { Report } from "../item/item.ts"
@@ -14,6 +15,9 @@ import { cancelling, onStep, type Stop, type Verdict, verdictOn } from "./verdic
 
 /** The grace of a command whose item another worker has: two renders must not write one file. */
 const TAKEN_GRACE_MS = 1000
+
+/** A wait for processes that a command left running is not mentioned if it is shorter. */
+const LEFT_SILENTLY_MS = 500
 
 /** No lease is shorter: a command that was suspended for less is still ours. */
 const RESUMED_AT_ONCE_MS = 900
@@ -196,20 +200,18 @@ export class Attempt {
     if (span || Object.keys(files).length > 0) reporter.push({ ...end, ...files })
   }
 
+  /** Ends what the command has left running, and says so if that takes long. */
+  async #leftoversEnded(): Promise<void> {
+    const stopped = (this.#stopped ??= this.#render.stop(this.#options.graceMs))
+    if (await within(LEFT_SILENTLY_MS, stopped)) return
+    toStderr("the command has ended; stopping processes that it left running")
+    await stopped
+  }
+
   async #end(): Promise<AttemptEnd> {
     const end = await this.#render.ended
     await this.#stopped
-    const {
-      guarded,
-      graceMs,
-      reporter,
-      files,
-      span,
-      keepsLease,
-      isOwn,
-      releaseCodes = [],
-      onVerdict,
-    } = this.#options
+    const { guarded, reporter, files, span, keepsLease, isOwn, releaseCodes = [], onVerdict } = this.#options
     const found =
       end.code === 0 && !this.#stop
         ? await unless("the files of the command could not be checked", () => files.end(end.evidence))
@@ -220,7 +222,7 @@ export class Attempt {
     const verdict = onStep(isOwn && this.#isInterrupted ? cancelling(judged) : judged, span?.step)
     this.#isInVain ||= verdict.end !== "complete"
     // The next attempt must not write beside what this one left behind.
-    if (this.#isInVain) await (this.#stopped ??= this.#render.stop(graceMs))
+    if (this.#isInVain) await this.#leftoversEnded()
     guarded[Symbol.dispose]()
     const isOn = keepsLease && verdict.end === "complete"
     if (verdict.end === "complete" && (isOn || reporter.isLent)) this.#reportEnd(found?.files ?? {})

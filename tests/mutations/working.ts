@@ -130,13 +130,13 @@ export const WORKING: readonly Mistake[] = [
     [
       [
         "what a failed command left behind writes beside the next attempt",
-        "    if (this.#isInVain) await (this.#stopped ??= this.#render.stop(graceMs))\n",
+        "    if (this.#isInVain) await this.#leftoversEnded()\n",
         "",
       ],
       [
         "another attempt does not wait for what a failed command left behind",
-        "(this.#stopped ??= this.#render.stop(graceMs))",
-        "this.#render.stop(graceMs)",
+        "(this.#stopped ??= this.#render.stop(this.#options.graceMs))",
+        "this.#render.stop(this.#options.graceMs)",
       ],
       [
         "Ctrl-C on a command that has just ended leaves a failure",

@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from "bun:test"
+import { expect, setDefaultTimeout, spyOn, test } from "bun:test"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -51,6 +51,21 @@ test("another attempt of the item waits until nothing is left of a command that 
   expect(startOf(Number(readFileSync(file, "utf8")))).toBe(0)
   one.reportWithin(1)
   await one.ended
+})
+
+test("a wait for what a failed command left running is mentioned once", async () => {
+  using folder = temporaryFolder()
+  const file = join(folder.path, "pid")
+  const said: string[] = []
+  using _ = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
+  const child = `setsid sh -c 'trap "" TERM; echo $$ >${file}; while :; do sleep 0.05; done' >/dev/null 2>&1 &`
+  const script = `${child} until [ -s ${file} ]; do sleep 0.01; done; exit 3`
+  const reporter = new Unheard()
+  const one = attempt(reporter, 60_000, script, { graceMs: 1500 })
+  while (reporter.asked.length === 0) await Bun.sleep(10)
+  one.reportWithin(1)
+  await one.ended
+  expect(said).toEqual(["track-studio: the command has ended; stopping processes that it left running\n"])
 })
 
 test("Ctrl-C cancels an item that was added for its command although that has just ended", async () => {
