@@ -95,7 +95,8 @@ export const isOn: Read<boolean> = (texts, name) => {
  */
 export const origins: Read<readonly string[]> = (texts, name, isGiven) => {
   for (const given of texts) {
-    if (given === "*" || URL.parse(given)?.origin === given) continue
+    const isOrigin = /^https?:[^*,]+$/.test(given) && URL.parse(given)?.origin === given
+    if (given === "*" || isOrigin) continue
     throw new AppError(
       "invalid",
       `--${name} must be * or an origin such as https://studio.example:3000, without a path, not "${given}"`,
@@ -124,10 +125,15 @@ export const listenAddress: Read<string> = (texts, name) => {
   )
 }
 
-/** Host names as a browser would send them. */
+/** An address of IPv6, or names with dots between them; a dot at the end means the same host. */
+const HOST_NAME = /^(\[[^\]]+\]|[\w-]+(?:\.[\w-]+)*)\.?$/
+
+/** Host names as a browser would send them, without a dot at the end. */
 export const hostNames: Read<readonly string[]> = (texts, name, isGiven) =>
   (isGiven ? texts : []).map((given) => {
-    if (URL.parse(`http://${given}`)?.hostname === given.toLowerCase()) return given.toLowerCase()
+    const lower = given.toLowerCase()
+    const [, host] = HOST_NAME.exec(lower) ?? []
+    if (host !== undefined && URL.parse(`http://${given}`)?.hostname === lower) return host
     throw new AppError(
       "invalid",
       `--${name} must be a host name such as studio.example, without scheme, port and path, not "${given}"`,

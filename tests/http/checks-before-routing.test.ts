@@ -16,7 +16,7 @@ const NAMED = "https://studio.example"
 
 const local = await start()
 const open = await start({ args: ["--host", "0.0.0.0", "--open"] })
-const named = await start({ args: ["--cors-origin", NAMED, "--allowed-host", "studio.example"] })
+const named = await start({ args: ["--cors-origin", NAMED, "--allowed-host", "studio.example."] })
 afterAll(async () => {
   for (const server of [local, open, named]) await server[Symbol.asyncDispose]()
 })

@@ -156,3 +156,17 @@ test("the token of the environment is sent, whatever file is named beside it", (
   expect(token({}, {})).toBeUndefined()
   expect(() => token({ "token-file": "/no/such/file" }, {})).toThrow("does not exist")
 })
+
+test.each(["https://*.studio.example", "https://a.example,b.example", "ftp://studio.example"])(
+  "an origin that no browser sends is refused, although it looks like one: %j",
+  (origin) => {
+    expect(() => read("cors-origin", origin)).toThrow(`not "${origin}"`)
+  },
+)
+
+test.each(["*.studio.example", "a.example,b.example", "studio..example", ".studio.example"])(
+  "a name that no browser sends as a host is refused, although it looks like one: %j",
+  (name) => {
+    expect(() => read("allowed-host", name)).toThrow(`not "${name}"`)
+  },
+)
