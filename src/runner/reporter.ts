@@ -24,6 +24,15 @@ const LAST_TRY_MS = 1500
 /** The error of a try that has used all the time that was left. */
 const OUT_OF_TIME = new ServerError(0, LATE_ANSWER)
 
+/** Rejects once the try under way has had its shortest time since the signal aborted; not for a signal that has. */
+function cutAfter(signal: AbortSignal): Promise<never> {
+  const cut = Promise.withResolvers<never>()
+  cut.promise.catch(() => undefined)
+  const hurry = (): unknown => setTimeout(cut.reject, LAST_TRY_MS, OUT_OF_TIME).unref()
+  signal.addEventListener("abort", hurry, { once: true })
+  return cut.promise
+}
+
 /** The keys of a report that every version of the server knows. */
 const OLDER_KEYS = ["progress", "current_step", "message", "step", "unit", "media"] as const
 
@@ -187,7 +196,8 @@ export class Reporter {
 
   /**
    * Sends what is left, and then the verdict. Without a verdict, or with a lent item, the lease is kept. If
-   * the server is unreachable or denies us access, it tries again for `withinMs`, or until the signal aborts.
+   * the server is unreachable or denies us access, it tries again for `withinMs`, or until the signal aborts: then a
+   * try that is under way has a moment left.
    * Never rejects.
    */
   async finish(
@@ -199,6 +209,7 @@ export class Reporter {
     const { isLent = false, say } = this.#options
     const deadlineMs = performance.now() + (isLent ? Math.min(withinMs, LENT_WITHIN_MS) : withinMs)
     const pauses = this.#pauses()
+    const cut = cutAfter(signal)
     while (!this.#hasGivenUp) {
       let held: Held | undefined
       const end = async (): Promise<void> => {
@@ -210,7 +221,8 @@ export class Reporter {
         if (verdict && !isLent) await deliver(this.#options.client, held, verdict)
       }
       try {
-        if (!(await within(Math.max(LAST_TRY_MS, deadlineMs - performance.now()), end()))) throw OUT_OF_TIME
+        const tried = Promise.race([end(), cut])
+        if (!(await within(Math.max(LAST_TRY_MS, deadlineMs - performance.now()), tried))) throw OUT_OF_TIME
         return "delivered"
       } catch (error) {
         this.#failed(error, held)

@@ -229,6 +229,17 @@ test("the verdict waits for the last output, though the last report has come", a
   expect(scene.asked.map(({ verb }) => verb)).toEqual(["output", "complete"])
 })
 
+test("who stops the tries to report a result waits no longer for a server that does not answer", async () => {
+  const never = new Promise<Response>(() => undefined)
+  await using scene = new Scene(({ verb }) => (verb === "fail" ? never : ok()))
+  await scene.reporter.begin()
+  const stopping = new AbortController()
+  const verdict = { end: "fail", failure: { error_message: "stopped" } } as const
+  const ending = scene.reporter.finish(verdict, 60_000, stopping.signal)
+  stopping.abort()
+  expect(await Promise.race([ending, Bun.sleep(6000)])).toBe("pending")
+})
+
 test("the last report of a lent item keeps the command that waits for it no longer than a few seconds", async () => {
   const never = new Promise<Response>(() => undefined)
   await using scene = new Scene(() => never, undefined, { isLent: true })
