@@ -1,4 +1,4 @@
-import type { Client, Held } from "../client/client.ts"
+import { type Client, type Held, ServerError } from "../client/client.ts"
 import { AppError, reasonOf } from "../errors.ts"
 import { RENDERERS } from "../renderers/names.ts"
 import type { ExpectedFiles } from "../runner/expected-files.ts"
@@ -6,6 +6,7 @@ import { type Claiming, claiming, type ItemSource } from "../runner/item-source.
 import { leasesIn, takeLease } from "../runner/lease-file.ts"
 import { type Plan, planned, uselessTotal, withoutKeys } from "../runner/progress-arguments.ts"
 import { RunOneItem, type RunOptions } from "../runner/run-one-item.ts"
+import { isRefused, isUnreachable } from "../runner/server-errors.ts"
 import { dieOf, exit, takeSignals } from "../runner/signals.ts"
 import { toStderr } from "../runner/stderr.ts"
 import { itemInHand, stateFolder } from "../settings/environment.ts"
@@ -42,9 +43,21 @@ function adding(client: Client, flags: Claiming, song: number, title: string | u
   // No worker knows this command, so no worker could try it again after a failure.
   const once = { max_attempts: 1, available_in: RESERVED_S }
   const body = { song_id: song, ...(title !== undefined && { title }), ...once }
-  const find = async (): Promise<number> => (await client.add(body, key)).id
+  let isPerhapsAdded = false
+  const find = async (): Promise<number> => {
+    const before = isPerhapsAdded
+    isPerhapsAdded = true
+    try {
+      const { id } = await client.add(body, key)
+      isPerhapsAdded = false
+      return id
+    } catch (error) {
+      if (error instanceof ServerError && (isRefused(error) || !isUnreachable(error))) isPerhapsAdded = before
+      throw error
+    }
+  }
   const source = claiming(client, flags, { name: `--song ${song}`, find, kept: () => undefined })
-  return { ...source, isOwn: true }
+  return { ...source, isOwn: true, isPerhapsAdded: () => isPerhapsAdded }
 }
 
 /** The item to work on. @throws AppError `invalid` if none is named, or if two are */

@@ -13,6 +13,8 @@ export interface ItemSource {
   readonly isLent: boolean
   /** Whether we added the item for our command, so that no other worker can render it. Default false. */
   readonly isOwn?: boolean
+  /** Whether the server may have added our item, though it gave no answer. Default: it has not. */
+  readonly isPerhapsAdded?: () => boolean
   /**
    * Whether another process has begun this attempt: the item is lent, or this is the next step of an item
    * whose lease was kept.

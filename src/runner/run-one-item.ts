@@ -109,6 +109,7 @@ export class RunOneItem {
     await within(START_WITHIN_MS, this.#reporter.begin())
     if (this.#earlySignal) {
       await this.#reporter.finish(source.isOwn ? NOT_BEGUN : { end: "release" }, 0, AbortSignal.abort())
+      if (!this.#reporter.last) sayPerhapsAdded(this.#options)
       return 128
     }
     const span = this.#options.span ?? (await this.#nextStep())
@@ -212,10 +213,17 @@ function laterCommand(
   return `track-studio set ${last.id} --status ${status} --lease ${last.token} ${at}`
 }
 
+/** Says how to find the item of a command that was interrupted, if the server may have added it without an answer. */
+function sayPerhapsAdded({ source, server }: RunOptions): void {
+  if (!source.isPerhapsAdded?.()) return
+  toStderr(
+    `the server has not answered, but may have added a queue item; once it is back, look for it and cancel it: track-studio list ${source.name} --server ${server}`,
+  )
+}
+
 /** Says which result the server does not have, and how to report it. */
 function sayUnreported(end: AttemptEnd, last: Held | undefined, options: RunOptions): void {
-  // An item that was never added needs no cancel.
-  if (!last && isCancelling(end.verdict)) return
+  if (!last && isCancelling(end.verdict)) return sayPerhapsAdded(options)
   const item = last ? `queue item ${last.id}` : "its queue item"
   toStderr(
     `${item} ${wordOf(end.verdict)}, but this could not be reported; once the server is back, run: ${laterCommand(end, last, options)}`,

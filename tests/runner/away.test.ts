@@ -155,6 +155,21 @@ describe("while the server is away", () => {
     )
   })
 
+  test("Ctrl-C before the server has answered names the command that finds an item which it may have added", async () => {
+    const reached = Promise.withResolvers<void>()
+    using mute = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { data: () => reached.resolve() },
+    })
+    const server = `http://127.0.0.1:${mute.port}`
+    await using render = studio(server, ["run", "--song", "9", "--", "sleep", "60"])
+    await reached.promise
+    render.kill("SIGINT")
+    await render.ends()
+    expect((await render.stderr).toString()).toEndWith(`: track-studio list --song 9 --server ${server}\n`)
+  })
+
   test("a signal after the end of the command ends the attempts to report it", async () => {
     await using server = await start()
     await gone(server)
