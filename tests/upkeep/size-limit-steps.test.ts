@@ -79,3 +79,25 @@ test("a log that is not yet in the database does not make it full", async () => 
     expect(filled).toBe(wal === 100 ? 1 : 0)
   }
 })
+
+test.each([
+  [0, 1800],
+  [1750, 1812.5],
+  [1799, 1861.5],
+  [1800, 1900],
+  [1900, 2000],
+  [2000, 2200],
+  [2200, 2262.5],
+])("after a look at %d of 2000 bytes the next commit that looks is the first at %d", async (at, next) => {
+  let used = at
+  let looks = 0
+  const size = async () => ({ used, wal: 1000, free: 0 })
+  const space = limited({ size, purge: none }, { onLook: () => void (looks += 1) })
+  await space.turn()
+  used = next - 0.5
+  await space.committed()
+  expect(looks).toBe(1)
+  used = next
+  await space.committed()
+  expect(looks).toBe(2)
+})

@@ -4,7 +4,7 @@ import { median } from "../../../src/item/estimate/averages.ts"
 import { askRun, attemptAt, type Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
-import { jointOf, PARTS, placedIn, secondsLeft } from "../../../src/item/estimate/time-left.ts"
+import { between, jointOf, PARTS, placedIn, secondsLeft } from "../../../src/item/estimate/time-left.ts"
 import type { Trace } from "../../../src/item/estimate/trace.ts"
 import { doubtOf } from "../../../src/item/estimate/uncertainty.ts"
 import { type Reports, runThrough, traceThrough } from "./traced-reports.ts"
@@ -58,6 +58,21 @@ test("of a run that was many times as fast up to a place, what was still to come
   // Nor is it taken a small part as long of a run that was many times as slow.
   const one = [runOf(1000, 100), ...Array.from({ length: 7 }, () => runOf(10, 100))]
   expect(doubtBy(one, trace, 55)).toBeLessThan(0.257)
+})
+
+test("at the very end, and while nothing is done, no pace makes an estimate less certain", () => {
+  const joint = saidBy([runOf(10)], traceThrough(silent(10)), 5)
+  const doubt = (answer: Partial<typeof joint.answer>): number =>
+    doubtOf(
+      { ...joint, answer: { ...joint.answer, ...answer } },
+      { at: 5, left: 1, stepAt: 0 },
+      customOf(0.05),
+      1,
+    )
+  expect(doubt({ inStep: 10 })).toBe(0)
+  expect(doubt({ inStep: 0 })).toBe(0)
+  // The control: in between it does.
+  expect(doubt({ inStep: 5, movedAt: 1 })).toBeGreaterThan(0)
 })
 
 test("a pace that is far from every earlier one is believed soon, but not after a fiftieth of the work", () => {
@@ -139,6 +154,14 @@ test("at the end of the last step the time left is not below 0, however its runs
     expect(said?.left).toBeGreaterThanOrEqual(0)
     expect(said?.low).toBeLessThanOrEqual(said?.left ?? -1)
   }
+})
+
+test("between the parts of an attempt after which an error is known it lies on a straight line, and beyond them it stays", () => {
+  const errors = PARTS.map((part) => 3 - 2 * part)
+  for (const part of [0, 0.04, 0.1, 0.2, 0.5, 0.6, 0.9, 0.95]) {
+    expect([part, between(errors, part)]).toEqual([part, expect.closeTo(3 - 2 * part)])
+  }
+  expect([between(errors, -0.1), between(errors, 1)]).toEqual([3, errors.at(-1) ?? 0])
 })
 
 test("the median of an even number of values is the mean of the two in the middle", () => {

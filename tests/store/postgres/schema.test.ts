@@ -3,9 +3,11 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { SQL } from "bun"
+import { generateDrizzleJson, generateSQLiteDrizzleJson } from "drizzle-kit/api"
 import { getTableConfig as ofPostgres, type PgTable } from "drizzle-orm/pg-core"
 import { getTableConfig as ofSqlite, type SQLiteTable } from "drizzle-orm/sqlite-core"
 
+import * as fleet from "../../../src/store/postgres/fleet-schema.ts"
 import * as postgres from "../../../src/store/postgres/schema.ts"
 import * as sqlite from "../../../src/store/sqlite/schema.ts"
 import { added, put } from "../../contracts/store.contract.ts"
@@ -15,6 +17,7 @@ import { whyNoPostgres } from "./server.ts"
 setDefaultTimeout(180_000)
 
 const MIGRATIONS = join(import.meta.dir, "../../../src/store/postgres/postgres-migrations")
+const SQLITE_MIGRATIONS = join(import.meta.dir, "../../../src/store/sqlite/migrations")
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
 
@@ -85,6 +88,30 @@ test("both databases have the same tables, with the same columns of the same kin
   // The control: a missing table is found.
   const fewer = shapes(postgres.TABLES.slice(1))
   expect(fewer.here).not.toEqual(fewer.there)
+})
+
+/** What a schema and the record beside the newest migration have in common. */
+const parts = ({ tables, sequences, enums }: Readonly<Record<string, unknown>>) => ({
+  tables,
+  sequences,
+  enums,
+})
+
+const recorded = (migrations: string) => {
+  const newest = readdirSync(join(migrations, "meta"))
+    .filter((name) => name.endsWith("_snapshot.json"))
+    .toSorted()
+    .at(-1)
+  return parts(JSON.parse(readFileSync(join(migrations, "meta", newest ?? ""), "utf8")))
+}
+
+test("the migrations have made all that the schemas say: each column with its default, each index, each rule", async () => {
+  const there = parts({ ...(await generateSQLiteDrizzleJson({ ...sqlite })) })
+  expect(Object.keys(there.tables ?? {}).length).toBe(sqlite.TABLES.length)
+  expect(there).toEqual(recorded(SQLITE_MIGRATIONS))
+  const here = parts({ ...generateDrizzleJson({ ...postgres, ...fleet }) })
+  expect(Object.keys(here.tables ?? {}).length).toBe(postgres.TABLES.length)
+  expect(here).toEqual(recorded(MIGRATIONS))
 })
 
 /** What a migration may do while servers of the version before still run: they know none of what it adds. */

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
@@ -5,7 +6,7 @@ import { claimed, completed } from "../../../src/item/lease.ts"
 import { reported } from "../../../src/item/report.ts"
 import { LearnedDurations } from "../../../src/queue/learned-durations.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
-import { added, START_MS } from "../../contracts/store.contract.ts"
+import { added, put, START_MS } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 
 const onError = (error: unknown): void => expect(error).toBeUndefined()
@@ -62,3 +63,23 @@ test.each([
     await third.close()
   },
 )
+
+test("a sign of life is stored once a second: beside another write, and otherwise alone", async () => {
+  using folder = temporaryFolder()
+  let nowMs = START_MS
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path, () => ({ now: () => nowMs, steadyMs: () => nowMs }))
+  using reader = new Database(path, { readonly: true })
+  const stored = reader.query<{ alive_at: number }, []>("SELECT alive_at FROM history")
+  const id = await added(store)
+  const writes = [() => store.alive(), () => put(store, id, { message: "still there" })]
+  for (const [round, write] of writes.entries()) {
+    nowMs = START_MS + 1000 * round + 999
+    await write()
+    expect(stored.get()?.alive_at).toBe(START_MS + 1000 * round)
+    nowMs += 1
+    await write()
+    expect(stored.get()?.alive_at).toBe(nowMs)
+  }
+  await store.close()
+})

@@ -1,0 +1,70 @@
+import { expect, test } from "bun:test"
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs"
+import { join } from "node:path"
+
+import { DatabaseFileReader } from "../../../src/store/sqlite/database-file-reader.ts"
+import { openDatabase } from "../../../src/store/sqlite/open.ts"
+import { temporaryFolder } from "../../server.ts"
+
+/** Opens a database as a server does, and closes it. */
+function opened(database: string): void {
+  const { client, lock } = openDatabase(database)
+  client.close()
+  lock.close()
+}
+
+test("the log of a database in whose place an earlier copy of it was put is set aside when that copy is taken as it is", () => {
+  using folder = temporaryFolder()
+  const [database, copy] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
+  opened(database)
+  copyFileSync(database, copy)
+  writeFileSync(`${database}-wal`, "of the former one")
+  renameSync(copy, database)
+  const { client, lock } = openDatabase(database, true)
+  expect(readFileSync(`${database}-wal.old`, "utf8")).toBe("of the former one")
+  client.close()
+  lock.close()
+})
+
+test.each(["-wal", "-shm", "-journal", ".lock", ".lock-journal"])(
+  "a folder where the %s of a database belongs is named by the start, and left alone",
+  (part) => {
+    using folder = temporaryFolder()
+    const database = join(folder.path, "queue.db")
+    mkdirSync(`${database}${part}`)
+    expect(() => opened(database)).toThrow(`${database}${part} is not a file`)
+    expect(readdirSync(folder.path)).toEqual([`queue.db${part}`])
+  },
+)
+
+/** How many descriptors of this process lead to a file. */
+const held = (path: string): number =>
+  readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === path
+    } catch {
+      // It was that of the folder itself.
+      return false
+    }
+  }).length
+
+test("what reads the file of a database beside SQLite holds it until it is closed", () => {
+  using folder = temporaryFolder()
+  const all = openDatabase(join(folder.path, "queue.db"))
+  const { path } = all.found
+  const before = held(path)
+  const reader = new DatabaseFileReader(all)
+  expect(held(path)).toBe(before + 1)
+  reader.close()
+  expect(held(path)).toBe(before)
+  all.client.close()
+  all.lock.close()
+})
