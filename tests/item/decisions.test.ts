@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { cancelled, created, removed, retried } from "../../src/item/add-cancel-retry-delete.ts"
 import { changed } from "../../src/item/change-by-put.ts"
 import { changesIn } from "../../src/item/changes-in-whole-item.ts"
+import { stepBegun, stepsDeclared } from "../../src/item/declared-steps.ts"
 import type { Report } from "../../src/item/item.ts"
 import {
   claimed,
@@ -295,4 +296,15 @@ test("a render that goes on after its lease ran out, or after a restore, is as l
   // It was given back, so it begins again.
   const back = released(held, "a", at(60_000))
   expect(claimed(back, { ...BY, former: "a" }, at(180_000)).item.started_at).toBe(at(180_000).time)
+})
+
+test("the same steps declared again change nothing that a viewer sees, and leave the step that was begun", () => {
+  const declared = stepsDeclared(claimed(NEW, BY, at(0)), "a", ["Image", "Video"], at(1))
+  const begun = stepBegun(declared, "a", at(2))
+  const again = stepsDeclared(begun, "a", ["Image", "Video"], at(3))
+  expect(again).toMatchObject({ quiet: true, item: begun.item, work: { steps_begun: 1 } })
+  // The control: another list replaces it.
+  const others = stepsDeclared(begun, "a", ["Video"], at(3))
+  expect(others).toMatchObject({ item: { steps: ["Video"], step: null }, work: { steps_begun: 0 } })
+  expect(others.quiet).toBeUndefined()
 })

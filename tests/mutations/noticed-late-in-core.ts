@@ -326,4 +326,49 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/double-write-fence.ts",
+    ["tests/store/postgres/lost-answers.test.ts"],
+    [
+      ["notes that are there count as missing", "if (notes.length === 0)", "if (notes.length !== 0)"],
+      ["the note of another group counts", "no === this.#group)", "no !== this.#group)"],
+      [
+        "the notes of earlier groups are never removed",
+        "this.#seen.note(answer.head)\n      this.#forget()",
+        "this.#seen.note(answer.head)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/lock.ts",
+    ["tests/store/sqlite/database-files.test.ts"],
+    [
+      [
+        "the log of another file is taken for that of an earlier copy",
+        "isMarkOf(memory, text) && !this.#isInPlaceOfAnother(memory)",
+        "isMarkOf(memory, text) || !this.#isInPlaceOfAnother(memory)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/upkeep/missed-rings.ts",
+    ["tests/upkeep/turns.test.ts"],
+    [["the streams are checked all the time", "6 * BEAT_MS", "6 / BEAT_MS"]],
+  ),
+  ...of(
+    "src/item/estimate/place-in-run.ts",
+    ["tests/item/estimate/place-in-run.test.ts"],
+    [
+      [
+        "a step's stretch of the bar ends at its seconds",
+        "line?.at(-1)?.[0] ?? 0]",
+        "line?.at(-1)?.[1] ?? 0]",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/schema.ts",
+    ["tests/store/postgres/schema.test.ts"],
+    [["the tickets of a token have no index", 'index("tickets_token").on(table.token_id), ', ""]],
+  ),
 ]

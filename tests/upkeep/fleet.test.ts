@@ -40,3 +40,18 @@ test("a server lists the others that were seen within 15 s, and never itself", a
   // A request for all of them also gets those that stopped not long ago.
   expect((await fleet.all()).map(({ id }) => id)).toEqual(["own", "one", "two"])
 })
+
+test("a server knows the others, and they know it, as soon as it has started", async () => {
+  const known = new Known()
+  known.others.push({ ...REPORT, id: "one", seen_at: at(0) })
+  const seen: string[][] = []
+  const fleet = new Fleet(known, {
+    report: () => REPORT,
+    onOthers: (others) => void seen.push(others.map(({ id }) => id)),
+    onError: (error) => expect(error).toBeUndefined(),
+  })
+  await fleet.start()
+  expect(seen).toEqual([["one"]])
+  expect((await known.all()).map(({ id }) => id)).toEqual(["own", "one"])
+  await fleet.stop()
+})
