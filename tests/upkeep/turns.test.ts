@@ -45,7 +45,7 @@ test.each<[name: string, ms: number, service: Repeating]>([
   }
   await Repeating.prototype.start.call(service)
   expect([turnsAt(ms - 1), turnsAt(ms)]).toEqual([0, 1])
-  await null
+  await new Promise(setImmediate)
   expect([turnsAt(2 * ms - 1), turnsAt(2 * ms)]).toEqual([1, 2])
   await service.stop()
 })
