@@ -217,7 +217,10 @@ export function storeDeliveries(name: string, open: Open): void {
     expect([rest.deliveries.map(({ id }) => id), rest.next]).toEqual([[1], null])
     const pending = await deliveries.list({ limit: 10, status: "pending" })
     expect(pending.deliveries.map(({ id }) => id)).toEqual([3, 2])
-    nowMs += 8 * DAY_MS
+    nowMs += 7 * DAY_MS - 1000
+    await deliveries.add([], 0)
+    expect((await deliveries.list({ limit: 10 })).deliveries.map(({ id }) => id)).toEqual([3, 2, 1])
+    nowMs += 2000
     await deliveries.add([], 0)
     expect((await deliveries.list({ limit: 10 })).deliveries.map(({ id }) => id)).toEqual([3, 2])
   })

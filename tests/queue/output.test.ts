@@ -269,3 +269,27 @@ test("while the database is full nothing is stored, and where the output ends is
   other.push(new TextEncoder().encode("line\n"))
   await expect(other.end()).rejects.toThrow("delete items")
 })
+
+test("a follower goes on with the attempt after a retry, which has the number of the one before, and gets each piece once", async () => {
+  const one: QueueItem = { ...blank(1, new Date(0).toISOString()), id: 1, status: "processing", attempt: 1 }
+  const begun: QueueItem = { ...one, started_at: new Date(1000).toISOString() }
+  const retried: QueueItem = { ...one, started_at: new Date(2000).toISOString() }
+  const states: QueueItem[] = [begun, retried, { ...retried, status: "completed", outcome: "completed" }]
+  const texts = ["one\n", "two\n"]
+  const items: unknown = { item: async () => (states.length > 1 ? states.shift() : states[0]) }
+  const outputs: unknown = {
+    end: async () => 0,
+    async read(_id: number, _attempt: number, after: number) {
+      const text = (texts.length > 1 ? texts.shift() : texts[0]) ?? ""
+      return { pieces: [{ from: 0, to: 4, text }].filter(({ to }) => to > after), more: false }
+    },
+  }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+  const query = { attempt: undefined, from: { attempt: undefined, after: 0 }, isFollowed: true }
+  const told: string[] = []
+  for await (const event of await output.read(1, query, new AbortController().signal)) {
+    told.push(event.type === "piece" ? event.text : event.type)
+    if (told.length > 3) break
+  }
+  expect(told).toEqual(["one\n", "two\n", "end"])
+})

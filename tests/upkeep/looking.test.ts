@@ -2,8 +2,10 @@ import { expect, test } from "bun:test"
 
 import { LocalBus } from "../../src/bus/bus.ts"
 import { Reasons } from "../../src/degraded-reasons.ts"
+import type { Life, StoreFault } from "../../src/store/contract/life.ts"
 import { Broadcaster } from "../../src/stream/broadcaster.ts"
 import { Seat } from "../../src/stream/seat.ts"
+import { DatabaseCheck } from "../../src/upkeep/database-check.ts"
 import { DiskLowWarning } from "../../src/upkeep/disk-low-warning.ts"
 import { EventLoop } from "../../src/upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../../src/upkeep/missed-rings.ts"
@@ -164,3 +166,22 @@ test.each(["slow", "away", "quick"])(
     expect([reasons.current, seen.rings]).toEqual(database === "quick" ? [["bell_deaf"], 1] : [[], 0])
   },
 )
+
+test("the faults of the database are reasons, of which one says what failed, and its end is called for if it was replaced", () => {
+  const reasons = new Reasons()
+  let faults: StoreFault[] = []
+  const life: unknown = { failure: "SQLITE_FULL", faults: () => faults }
+  let replaced = 0
+  const check = new DatabaseCheck(life as Life, reasons, { onReplaced: () => (replaced += 1), onError })
+  const found = (...now: StoreFault[]) => {
+    faults = now
+    check.turn()
+    return [reasons.held.map(({ reason, detail }) => `${reason} ${detail}`.trim()), replaced]
+  }
+  expect(found("database_unwritable", "wal_pinned")).toEqual([
+    ["database_unwritable SQLITE_FULL", "wal_pinned"],
+    0,
+  ])
+  expect(found("database_damaged", "file_replaced")).toEqual([["database_damaged", "file_replaced"], 1])
+  expect(found()).toEqual([[], 1])
+})

@@ -75,6 +75,37 @@ test("at the very end, and while nothing is done, no pace makes an estimate less
   expect(doubt({ inStep: 5, movedAt: 1 })).toBeGreaterThan(0)
 })
 
+test("while the total of a step grows it is unsure how much there is to do, however many runs say so, and the band is wider", () => {
+  const files = (total: (done: number) => number): Reports =>
+    Array.from({ length: 100 }, (_, done) => [
+      2 * done,
+      { unit: { done, total: total(done), name: "files" } },
+    ])
+  const answerOf = (reports: Reports, runs: number) => {
+    const joint = saidBy(
+      Array.from({ length: runs }, () => runThrough(reports, "")),
+      traceThrough(reports.slice(0, 30)),
+      58,
+    )
+    return {
+      unsure: joint.answer.unsure,
+      doubt: doubtOf(joint, { at: 58, left: 140, stepAt: 0 }, customOf(0.05), runs),
+    }
+  }
+  const found = files((done) => 20 * Math.floor(done / 20) + 20)
+  const [one, two] = [answerOf(found, 1), answerOf(found, 2)]
+  expect(one.unsure).toBeGreaterThan(0)
+  expect(one.unsure).toBeLessThanOrEqual(1)
+  expect(two.unsure).toBeCloseTo(one.unsure)
+  // The control: a total that stays.
+  const known = answerOf(
+    files(() => 100),
+    1,
+  )
+  expect(known.unsure).toBe(0)
+  expect(one.doubt).toBeGreaterThan(known.doubt + 0.01)
+})
+
 test("a pace that is far from every earlier one is believed soon, but not after a fiftieth of the work", () => {
   // The first part takes ten times as long as ever before.
   const trace = traceThrough(silent(20, 98))

@@ -21,13 +21,14 @@ function opened(database: string): void {
   lock.close()
 }
 
-test("the log of a database in whose place an earlier copy of it was put is set aside when that copy is taken as it is", () => {
+test("the log of a database in whose place an earlier copy of it was put stops a start, and is set aside when that copy is taken as it is", () => {
   using folder = temporaryFolder()
   const [database, copy] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
   opened(database)
   copyFileSync(database, copy)
   writeFileSync(`${database}-wal`, "of the former one")
   renameSync(copy, database)
+  expect(() => opened(database)).toThrow(`${database}-wal belongs to another file`)
   const { client, lock } = openDatabase(database, true)
   expect(readFileSync(`${database}-wal.old`, "utf8")).toBe("of the former one")
   client.close()
