@@ -1,16 +1,19 @@
 import { expect, test } from "bun:test"
 import {
+  chownSync,
   copyFileSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from "node:fs"
 import { join } from "node:path"
 
 import { DatabaseFileReader } from "../../../src/store/sqlite/database-file-reader.ts"
+import { DATABASE_PARTS, giveToOwner } from "../../../src/store/sqlite/database-path.ts"
 import { openDatabase } from "../../../src/store/sqlite/open.ts"
 import { temporaryFolder } from "../../server.ts"
 
@@ -69,3 +72,19 @@ test("what reads the file of a database beside SQLite holds it until it is close
   all.client.close()
   all.lock.close()
 })
+
+test.skipIf(process.getuid?.() !== 0)(
+  "what root makes of a database belongs to the owner of its folder",
+  () => {
+    using folder = temporaryFolder()
+    const database = join(folder.path, "queue.db")
+    const ownersOf = (): number[] => DATABASE_PARTS.map((part) => statSync(`${database}${part}`).uid)
+    for (const part of DATABASE_PARTS) writeFileSync(`${database}${part}`, "")
+    giveToOwner(database)
+    expect(ownersOf()).toEqual([0, 0, 0, 0])
+    chownSync(folder.path, 12_345, 23_456)
+    giveToOwner(database)
+    expect(ownersOf()).toEqual([12_345, 12_345, 12_345, 12_345])
+    expect(statSync(database).gid).toBe(23_456)
+  },
+)

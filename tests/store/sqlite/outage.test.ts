@@ -83,3 +83,34 @@ test("a sign of life is stored once a second: beside another write, and otherwis
   }
   await store.close()
 })
+
+test("the course of a render goes on after a restart where its last report has left it", async () => {
+  using folder = temporaryFolder()
+  let nowMs = START_MS
+  const opened = () =>
+    new SqliteStore(join(folder.path, "test.db"), () => ({ now: () => nowMs, steadyMs: () => nowMs }))
+  const first = opened()
+  const learned = new LearnedDurations(first, onError)
+  const id = await added(first)
+  const by = { worker: "w", token: "lease", leaseMs: 60_000, kind: "song" }
+  await first.change(
+    id,
+    learned.follow((stored, moment) => claimed(stored, by, moment)),
+  )
+  // Its pace changes in between, which its course keeps.
+  for (const progress of [10, 12, 14, 70, 72, 74, 90]) {
+    nowMs += 3000
+    await first.change(
+      id,
+      learned.follow((stored, moment) => reported(stored, "lease", { progress }, moment)),
+    )
+  }
+  const linesOf = async (store: SqliteStore) => (await store.stored(id)).work.course?.trace.lines.percent
+  const lines = await linesOf(first)
+  expect(lines?.length).toBeGreaterThan(2)
+  await learned.stop()
+  await first.close()
+  const second = opened()
+  expect(await linesOf(second)).toEqual(lines)
+  await second.close()
+})
