@@ -382,6 +382,7 @@ withPostgres("instances that start at once on a new database migrate it once", a
   const { url } = await newDatabase()
   const stores = await Promise.all(from1(4).map(() => PostgresStore.open(url)))
   expect(stores.filter(({ found }) => found.isNew)).toHaveLength(1)
+  expect(stores.map(({ found }) => found.migrated)).toEqual([0, 0, 0, 0])
   expect(new Set(stores.map(({ historyId }) => historyId)).size).toBe(1)
   for (const store of stores) await store.close()
   // The control: drizzle alone.

@@ -1,0 +1,38 @@
+import { expect, test } from "bun:test"
+
+import { AppError } from "../../../src/errors.ts"
+import type { RolledBack } from "../../../src/store/contract/store.ts"
+import { withoutChange } from "../../../src/store/postgres/connections.ts"
+import { RolledBackCheck } from "../../../src/store/postgres/rolled-back-database.ts"
+
+test.each<[what: string, seen: number, lost: readonly number[], told: RolledBack["lost"]]>([
+  ["what it has seen", 50, [10, 1_000_050], { from: 11, to: 50 }],
+  ["nothing, if it has seen no more than is left", 5, [10, 1_000_010], null],
+  ["what was lost before an earlier era", 40, [10, 1_000_050, 1_000_060, 2_000_060], { from: 11, to: 50 }],
+  [
+    "all up to the end of an era",
+    1_000_050,
+    [10, 1_000_050, 1_000_060, 2_000_060],
+    { from: 11, to: 1_000_050 },
+  ],
+])("an instance tells of a database that went back, as lost: %s", (_what, seen, lost, told) => {
+  const backs: RolledBack[] = []
+  const check = new RolledBackCheck(0, (back) => backs.push(back))
+  check.note(seen)
+  const era = lost.at(-1) ?? 0
+  check.begin({ era, lost: JSON.stringify(lost) })
+  expect(backs).toEqual([{ idsBeginAbove: era, lost: told }])
+  // It tells of each era once.
+  check.begin({ era, lost: JSON.stringify(lost) })
+  expect([backs.length, check.era]).toEqual([1, era])
+})
+
+test("an error of a write that was not sent says that nothing was changed, and any other error stays as it is", () => {
+  const away = new AppError("unavailable", "the database cannot be reached")
+  expect(withoutChange(away)).toMatchObject({
+    code: "unavailable",
+    message: "the database cannot be reached; nothing was changed",
+  })
+  const refused = new AppError("illegal_move", "no")
+  expect(withoutChange(refused)).toBe(refused)
+})
