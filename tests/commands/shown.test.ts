@@ -362,3 +362,20 @@ test("show says what an item counts, its pace and its message, and workers shows
   answering("workers", async () => [{ ...WORKER, tags: ["gpu"] }])
   expect((await ran(workersCommand)).out).toBe("gpu-1  idle for 4:10; tags gpu; version 1.2.3\n")
 })
+
+test("long names of workers get a third of a terminal, thirty columns at most, and keep their ends", async () => {
+  const names = ["render-node-of-the-studio-in-berlin-1", "b"]
+  answering("workers", async () => names.map((worker) => ({ ...WORKER, worker, version: "" })))
+  const { isTTY, columns } = process.stdout
+  const shown = async (width: number): Promise<unknown[]> => {
+    Object.assign(process.stdout, { isTTY: true, columns: width })
+    const lines = (await ran(workersCommand)).out.trimEnd().split("\n")
+    return lines.map((line) => line.slice(0, line.indexOf("  idle")))
+  }
+  try {
+    expect(await shown(60)).toEqual(["render-nod…-berlin-1", "b".padEnd(20)])
+    expect((await shown(200)).map((name) => String(name).length)).toEqual([30, 30])
+  } finally {
+    Object.assign(process.stdout, { isTTY, columns })
+  }
+})

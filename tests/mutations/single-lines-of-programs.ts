@@ -65,4 +65,15 @@ export const LINES_OF_PROGRAMS: readonly Mistake[] = [
     ["tests/doctor/other-programs.test.ts"],
     [["a stream that begins well is read until all patience is over", ", until: isLive })", " })"]],
   ),
+  ...of(
+    "src/runner/command-process.ts",
+    ["tests/runner/command-process.test.ts"],
+    [
+      [
+        "a command that is stopped has twenty seconds to end",
+        "const GRACE_MS = 10_000",
+        "const GRACE_MS = 20_000",
+      ],
+    ],
+  ),
 ]

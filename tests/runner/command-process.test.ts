@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { Writable } from "node:stream"
 
 import { openDescriptors } from "../../src/machine/machine.ts"
@@ -18,6 +18,19 @@ test("a character that a command prints in two pieces is read as one, and a last
   })
   await render.ended
   expect(told.at(-1)).toBe("[1/4] Zählen")
+}, 180_000)
+
+test("a command that is stopped has ten seconds to end, unless another time is named", async () => {
+  const render = CommandProcess.start({
+    plan: planned(["true"]),
+    guarded: new KillGuard().watch(),
+    onReport: () => undefined,
+    onPrinted: () => undefined,
+  })
+  using stopped = spyOn(render.session, "stop")
+  await render.stop()
+  await render.stop(50)
+  expect(stopped.mock.calls).toEqual([[10_000], [50]])
 }, 180_000)
 
 test("what a command prints is passed on, without the progress for which it has a pipe of ours", async () => {

@@ -51,12 +51,13 @@ test("an item whose lease an earlier step kept goes on by that lease, and is not
 test("without a kept lease, or once it is lost, the item is claimed, and begins", async () => {
   const request = { worker: "box", lease: 60, ...known }
   const none = source(undefined, {})
+  expect(none.source.item()).toBeUndefined()
   expect(await none.source.first()).toEqual({ id: 7, token: "new" })
-  expect(none.source.isContinued()).toBe(false)
+  expect([none.source.isContinued(), none.source.item()]).toEqual([false, ITEM])
   expect(none.asked).toEqual([["find"], ["take", 7, request, undefined]])
   const lost = source(KEPT, { heartbeat: refuse(409, "lease_lost") })
   expect(await lost.source.first()).toEqual({ id: 7, token: "new" })
-  expect(lost.source.isContinued()).toBe(false)
+  expect([lost.source.isContinued(), lost.source.item()]).toEqual([false, ITEM])
   expect(lost.asked).toEqual([["find"], ["heartbeat", "kept"], ["take", 7, request, "kept"]])
 })
 
