@@ -115,6 +115,7 @@ test("a word that is not known is taken for the nearest one, if that is near", (
 test("a value that looks like a flag belongs to the flag before it only behind an equals sign", () => {
   for (const flag of ["--worker", "-h"])
     expect(() => typed(`--step-name ${flag}`)).toThrow("--step-name needs a value")
+  expect(() => typed("--bars")).toThrow("--bars needs a value: --bars VALUE")
   expect(typed("--step-name=--worker").flags).toEqual({ "step-name": "--worker" })
   expect(typed("--lease -3").flags).toEqual({ lease: "-3" })
 })

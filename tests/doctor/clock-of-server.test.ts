@@ -75,7 +75,8 @@ describe("a stream on which nothing comes", () => {
   })
 
   test("is not judged before a busy server has sent its first keepalive, counted from its first byte", async () => {
-    expect(await verdictOf(LIVE, "late", 24_000)).toMatchObject({ verdict: "unknown" })
+    for (const idleMs of [24_000, 25_000])
+      expect(await verdictOf(LIVE, "late", idleMs)).toMatchObject({ verdict: "unknown" })
   })
 })
 
@@ -221,6 +222,18 @@ describe("what an answer shows of the way to the server", () => {
   test("a refusal of a foreign page that was replaced by another one is no open server", async () => {
     const replaced = (_path: string, { headers }: Request) =>
       headers.get("origin")?.includes("doctor") ? refused("not_found", 403) : refused("not_found", 404)
+    expect(await found(replaced, originsOf)).toMatchObject([{ fault: "answers_replaced" }])
+  })
+
+  test.each<[string, (headers: Headers) => boolean]>([
+    ["without an origin", (headers) => !headers.has("origin")],
+    ["of its own page", (headers) => headers.has("origin") && !headers.has("sec-fetch-site")],
+    ["that a browser calls its own", (headers) => headers.has("sec-fetch-site")],
+  ])("a refusal of a change %s that was replaced is found", async (_, isReplaced) => {
+    const replaced = (_path: string, { headers }: Request) =>
+      isReplaced(headers) && !headers.get("origin")?.includes("doctor")
+        ? refused("not_found", 403)
+        : refused("not_found", 404)
     expect(await found(replaced, originsOf)).toMatchObject([{ fault: "answers_replaced" }])
   })
 
