@@ -66,6 +66,13 @@ test("after an answer without an item the next claim comes at once, unless the s
   expect(done).toEqual(["claim 0", "pause", "claim 30000", "claim 1100", "claim 0", "pause"])
 })
 
+test("a worker that is drained in several claims at once says so once", async () => {
+  const said: string[] = []
+  using _stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
+  await workerOf({ claim: async () => "drain" }, 2).run()
+  expect(said).toEqual(["track-studio: drained: stopping\n"])
+})
+
 describe("a token that may not claim", () => {
   const refused = new ServerError(403, "the role viewer may not do this", { code: "forbidden" })
   const me = async () => ({ role: "viewer", item: null, expires_at: null, may: ["read", "figures"] })
