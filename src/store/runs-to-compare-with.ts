@@ -1,6 +1,6 @@
 import { type KeptRun, MAX_RUNS, type Run } from "../item/estimate/earlier-run.ts"
 
-/** If this many runs without a kind look alike, the next item is expected to look like them. */
+/** If this many runs look alike, or each looks different, the next item is expected to look like them, or different. */
 const SURE_RUNS = 3
 
 /** How a store reads its runs. */
@@ -9,6 +9,18 @@ export interface RunReads {
   readonly newest: (limit: number, kind?: string) => Promise<readonly Pick<KeptRun, "kind" | "look">[]>
   /** The runs of a kind that have this look, the oldest first. */
   readonly of: (kind: string, look: string) => Promise<readonly Run[]>
+}
+
+/** These runs of a kind, and others of the same looks; those whose look is the newest come last. */
+async function allOf(
+  kind: string,
+  newest: readonly Pick<KeptRun, "look">[],
+  of: RunReads["of"],
+): Promise<readonly Run[]> {
+  const looks = [...new Set(newest.map(({ look }) => look))]
+  const runs: Run[] = []
+  for (const look of looks.toReversed()) runs.push(...(await of(kind, look)))
+  return runs
 }
 
 /** The runs that the next item is expected to resemble; see `alike` in the contract. */
@@ -26,6 +38,9 @@ export async function alikeRuns(
   const found = look === "" ? [] : await of(kind, look)
   if (found.length > 0) return found
   const latest = await newest(SURE_RUNS, kind)
+  const looks = new Set(latest.flatMap((run) => run.look || []))
+  // Where each run looks different, because each begins with the title of its song, the newest look is no better.
+  if (looks.size === SURE_RUNS) return allOf(kind, await newest(MAX_RUNS, kind), of)
   // A run without any report, as of a song that was there already, does not stand for all.
   const like = latest.find((run) => run.look !== "") ?? latest[0]
   return like ? of(kind, like.look) : []

@@ -91,6 +91,8 @@ export interface RunAnswer {
   after: number
   /** When this attempt reached its place, in seconds since its start. */
   movedAt: number
+  /** When the last step ended that both had, in seconds since the attempt's start; 0 if they have none in common. */
+  commonUntil: number
   /** How much the pace in the current step says about the rest: see `Habit`. */
   trust: number
   /**
@@ -118,6 +120,7 @@ const noAnswer = (): RunAnswer => ({
   gap: 0,
   after: 0,
   movedAt: 0,
+  commonUntil: 0,
   trust: 1,
   spread: 0,
   stretched: 0,
@@ -298,6 +301,7 @@ export function askRun(
   const missed = isCountTrue ? parts.filter((_, i) => i < last && !matches.includes(i)) : []
   answer.after += surplusOf(parts, last + 1, moreSteps(steps.at(-1), parts[last]?.step), amounts, missed)
   const part = parts[matches.at(-1) ?? -1]
+  answer.commonUntil = steps[matches.findLastIndex((match) => match >= 0) + 1]?.at ?? 0
   if (!part) return { answer, hand: undefined }
   const current = steps.at(-1)
   answer.step = lasts(part, amounts, current)

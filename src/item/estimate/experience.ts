@@ -1,3 +1,4 @@
+import { isInOtherWords, namesIn, runsAlongTheBar, traceAlongTheBar } from "./along-the-bar.ts"
 import { mean } from "./averages.ts"
 import {
   askRun,
@@ -59,6 +60,10 @@ export interface Experience {
    * only the latest point.
    */
   readonly remembered: WeakMap<readonly StepTrace[], Remembered>
+  /** The names of the steps; see `namesIn`. */
+  readonly names: ReadonlySet<string>
+  /** What the percentages of these runs teach, without their steps; undefined if they reported none. */
+  readonly alongTheBar: () => Experience | undefined
 }
 
 /**
@@ -202,6 +207,19 @@ function trialsOf(known: KnownRuns, part: number): Trial[] {
   })
 }
 
+/** What is known of an attempt whose words no run used. It is prepared when it is first needed: most kinds never need it. */
+function inOtherWords(runs: readonly Run[]): Pick<Experience, "names" | "alongTheBar"> {
+  let made: { readonly experience: Experience | undefined } | undefined
+  const alongTheBar = (): Experience | undefined => {
+    if (!made) {
+      const all = runsAlongTheBar(runs)
+      made = { experience: all.length > 0 ? learn(all) : undefined }
+    }
+    return made.experience
+  }
+  return { names: namesIn(runs), alongTheBar }
+}
+
 /** What these runs teach. The newest run is the last one. */
 export function learn(runs: readonly Run[]): Experience {
   const asked = runs.slice(-MAX_RUNS)
@@ -239,7 +257,8 @@ export function learn(runs: readonly Run[]): Experience {
   // A few runs show little about each part alone. So half of what is expected there is what all parts show together.
   const together = Math.exp(mean(each.map(Math.log)))
   const errors = each.map((one) => FURTHER * Math.sqrt(one * together))
-  return { ...known, custom, usual: usualErrors, errors, remembered: new WeakMap() }
+  const remembered = new WeakMap<readonly StepTrace[], Remembered>()
+  return { ...known, custom, usual: usualErrors, errors, remembered, ...inOtherWords(asked) }
 }
 
 /**
@@ -250,6 +269,9 @@ export function ask(
   place: AttemptNow,
   experience: Experience,
 ): { readonly left: number; readonly deviation: number; readonly extent: Range } | undefined {
+  const barOnly = isInOtherWords(place.trace, experience.names) ? experience.alongTheBar() : undefined
+  const trace = barOnly && traceAlongTheBar(place.trace)
+  if (barOnly && trace) return ask({ ...place, trace }, barOnly)
   const { steps } = place.trace
   const remembered = experience.remembered.get(steps)
   const isSame = remembered !== undefined && remembered.totals === place.totals

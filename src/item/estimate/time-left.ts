@@ -133,6 +133,7 @@ function mix(answer: RunAnswer, other: RunAnswer, part: number): void {
   answer.after += (other.after - answer.after) * part
   answer.stretched += (other.stretched - answer.stretched) * part
   answer.trust += (other.trust - answer.trust) * part
+  answer.commonUntil += (other.commonUntil - answer.commonUntil) * part
   answer.spread += (other.spread - answer.spread) * part
   answer.variation += (other.variation - answer.variation) * part
 }
@@ -211,6 +212,10 @@ function leftAt(
   return (answer.step - place) * Math.exp(inThisStep) + answer.after * Math.exp(pace)
 }
 
+/** For how many seconds an attempt has been in steps that no run had. */
+export const strangeFor = ({ answer, places }: JointAnswer, at: number): number =>
+  places.length === 0 ? Math.max(0, at - answer.commonUntil) : 0
+
 /**
  * Seconds left `at` seconds after the start; the current step began at `stepAt`. While nothing is reported
  * the time counts down. If a report is overdue, the pace is taken to be slower.
@@ -220,6 +225,8 @@ export function secondsLeft(joint: JointAnswer, at: number, stepAt: number, cust
   const movedBy = Math.min(at, movedAt)
   // At the end of a step, rounding may make its rest a little less than 0.
   const left = Math.max(0, leftAt(joint, inStep, movedBy - stepAt, stepAt, custom))
+  // What no run had is as likely as not to take as long again as it already has.
+  if (joint.places.length === 0) return left + strangeFor(joint, at)
   if (at === movedBy) return left
   const waited = at - movedBy
   const expected = inStep === 0 && gap > 0 ? (gap * left) / (step + after) : 0

@@ -48,6 +48,8 @@ export interface StepTrace {
   readonly atFirst?: number
   /** When it began, in seconds since the attempt started. */
   readonly at: number
+  /** The percentage at which it began, if only the words of a report name it; absent otherwise, and at 0. */
+  readonly from?: number
   /** The lines of the step; empty for the current step, whose lines are in the trace. */
   readonly lines: SignalLines
   /** How much there was to do in the whole run, by unit, as it was declared; absent if nothing was, and in later steps. */
@@ -356,10 +358,11 @@ function counted(trace: Trace, last: StepTrace, { step }: TracedReport, at: numb
   return followed(before, { unit }, valuesOf({ unit }), at)
 }
 
-const begun = (report: TracedReport, name: string, index: number, at: number): StepTrace => ({
+const begun = (report: TracedReport, name: string, index: number, at: number, from = 0): StepTrace => ({
   name: report.step?.name || report.current_step || name,
   index: report.step?.index ?? index,
   ...(index > 1 && seriesInWords(report)),
+  ...(!report.step && from > 0 && { from }),
   unit: "",
   size: 0,
   at,
@@ -380,15 +383,15 @@ export function traced(trace: Trace, told: TracedReport, at: number): Trace {
   const judged = isBack ? told : report
   const reached = { ...valuesOf(judged), ...placeByCount(last, judged) }
   const goesOn = !fell(trace, last, judged, reached) && !isOther(last, report)
-  if (last.unit === STEPS || (!goesOn && trace.steps.length >= MAX_STEPS))
-    return counted(trace, last, report, at)
+  const isLast = trace.steps.length >= MAX_STEPS
+  if (last.unit === STEPS || (!goesOn && isLast && report.step)) return counted(trace, last, report, at)
   if (goesOn && isBack && isNoCount(report, last, trace.latest))
     return followed(uncounted(trace, last), told, valuesOf(told), at)
   if (goesOn || at < last.at) return followed(trace, report, values, at)
-  const { progress } = report
-  if (goesOnBeside(trace, report, values)) return followed(trace, { progress }, valuesOf({ progress }), at)
+  const rest: TracedReport = { progress: report.progress }
+  if (isLast || goesOnBeside(trace, report, values)) return followed(trace, rest, valuesOf(rest), at)
   const from = Math.min(HELD_AT, beginsAt(trace, report))
-  const steps = [...settled(trace), begun(told, last.name, last.index + 1, round(at, 1000))]
+  const steps = [...settled(trace), begun(told, last.name, last.index + 1, round(at, 1000), from)]
   const next: Trace = { ...NO_TRACE, steps, from }
   const [step] = steps.slice(-1)
   const isCounting =

@@ -1,5 +1,5 @@
 import { type Range, rangeOfNext } from "./range-of-next.ts"
-import { type Custom, type JointAnswer, LATEST, pacesOf } from "./time-left.ts"
+import { type Custom, type JointAnswer, LATEST, pacesOf, strangeFor } from "./time-left.ts"
 
 /**
  * How much it adds to the uncertainty if the latest pace differs from the pace that is expected for the rest.
@@ -20,6 +20,12 @@ const MAX_PACE = 3
 
 /** Until this part of its time, the pace of an attempt says little. */
 const EARLY = 0.1
+
+/**
+ * What is known of only because it goes on, and since when, will go on for between a ninth of that time and nine times as
+ * long, with a chance of four in five.
+ */
+const TIMES = 9
 
 /** Where an attempt is, and how long it takes according to the earlier runs. */
 export interface Timing {
@@ -81,9 +87,13 @@ function byRuns({ answer, places }: JointAnswer, { inertia }: Custom): number {
 
 /**
  * The range of the times left that the earlier runs give one by one, unusual runs included. The pace of the attempt soon
- * says more; then both ends of the range move to the estimate. While a step reports nothing, they stay.
+ * says more; then both ends of the range move to the estimate. While a step reports nothing, they stay. Of steps that no run
+ * had, only the time in them is known.
  */
-export function extentOf({ answer, places }: JointAnswer, { at, left }: Timing): Range {
+export function extentOf(joint: JointAnswer, { at, left }: Timing): Range {
+  const { answer, places } = joint
+  const strange = strangeFor(joint, at)
+  if (strange > 0) return { low: left - strange * (1 - 1 / TIMES), high: left + strange * (TIMES - 1) }
   const whole = answer.behind + answer.step + answer.after
   const done = answer.behind + answer.inStep
   const unknown = Math.min(1, 1 - (done / whole - EARLY) / EARLY)

@@ -1,0 +1,75 @@
+import { expect, test } from "bun:test"
+
+import { estimate } from "../../../src/item/estimate/estimate.ts"
+import { learn } from "../../../src/item/estimate/experience.ts"
+import { MAX_STEPS } from "../../../src/item/estimate/trace.ts"
+import { chance } from "./chance.ts"
+import type { Attempt, Told } from "./histories.ts"
+import { figuresOf, runOf, scoresOf, traceOf } from "./replay.ts"
+
+/** Attempts whose words are never the same twice: each paints so many lines of another song. */
+function songs(seed: number, [least, most]: readonly [number, number], barAt: (part: number) => number) {
+  const { about, between } = chance(seed)
+  return Array.from({ length: 6 }, (_, item): Attempt => {
+    const count = Math.round(between(least, most))
+    const letters = [..."abcdefghij"]
+    let at = 0
+    const reports = Array.from({ length: count }, (_none, i): Told => {
+      const line = [...`${item}${String(i).padStart(3, "0")}`].map((digit) => letters[Number(digit)]).join("")
+      const told = { at, current_step: `Painting "${line}"`, progress: Math.floor(barAt(i / count)) }
+      at += about(5, 0.2)
+      return told
+    })
+    return { item, kind: "song", worker: "box", seconds: at, reports, totals: {} }
+  })
+}
+
+test.each([
+  ["few", [12, 40]],
+  ["more than are kept", [MAX_STEPS + 10, MAX_STEPS + 60]],
+] as const)(
+  "words that are never the same twice, %s of them, leave the percentages to follow",
+  (_, range) => {
+    for (const barAt of [(part: number) => 98 * part, (part: number) => 98 * Math.sqrt(part)]) {
+      const figures = figuresOf([1, 2, 3].flatMap((seed) => scoresOf(songs(seed, range, barAt), 3)))
+      expect(figures.barMean).toBeLessThan(5)
+      expect(figures.bandHolds).toBeGreaterThan(80)
+    }
+  },
+)
+
+test("a percentage of its own in each step is no place on the bar, whatever the words are", () => {
+  const attempts = Array.from({ length: 4 }, (_, item): Attempt => {
+    const reports = Array.from({ length: 50 }, (_none, i): Told => {
+      const name = String.fromCharCode(97 + item, 97 + Math.floor(i / 10))
+      return { at: 2 * i, current_step: `Painting ${name}`, progress: 10 * (i % 10) }
+    })
+    return { item, kind: "song", worker: "box", seconds: 100, reports, totals: {} }
+  })
+  expect(figuresOf(scoresOf(attempts, 3)).barMean).toBeLessThan(2)
+})
+
+/** An attempt of these steps, each with its seconds. */
+const attemptOf = (steps: Readonly<Record<string, number>>): Attempt => {
+  const reports: Told[] = []
+  let at = 0
+  for (const [current_step, seconds] of Object.entries(steps)) {
+    for (let i = 0; i < seconds; i += 1) reports.push({ at: at + i, current_step })
+    at += seconds
+  }
+  return { item: 1, kind: "song", worker: "box", seconds: at, reports, totals: {} }
+}
+
+test("steps that no run had may take as long again as they already have, or nine times as long", () => {
+  const experience = learn([runOf(attemptOf({ Draw: 40, Encode: 60 }))])
+  const now = attemptOf({ Draw: 40, Encode: 60, Upload: 200, Publish: 100 })
+  const after = (at: number) =>
+    estimate({ trace: traceOf(now, at), at, worker: "box", totals: undefined }, experience)
+  for (const at of [150, 200, 399]) {
+    const { left = 0, low = 0, high = 0 } = after(at) ?? {}
+    const strange = at - 100
+    expect([at, Math.round(left)]).toEqual([at, strange])
+    expect(low).toBeLessThan(strange / 8)
+    expect(high).toBeGreaterThanOrEqual(9 * strange)
+  }
+})
