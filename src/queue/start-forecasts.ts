@@ -83,7 +83,9 @@ export class StartForecasts {
     const isWhole =
       next === null || waiting.length < items.filter(({ status }) => status !== "processing").length
     const { starts, doneIn } = forecast(slots, waiting, MOST_ITEMS, this.#songsInHand(items, nowMs))
-    return { starts, doneIn: isWhole ? doneIn : undefined, workers: slots.length }
+    const inHandIn = inHandUntil(items, nowMs)
+    const isKnown = isWhole && doneIn !== undefined && inHandIn !== undefined
+    return { starts, doneIn: isKnown ? Math.max(doneIn, inHandIn) : undefined, workers: slots.length }
   }
 
   /** The items that keep others of their songs waiting. */
@@ -111,6 +113,21 @@ const waits = ({ status }: QueueItem): boolean => isWaiting(status)
 
 const secondsTo = (time: string | null, nowMs: number): number =>
   time === null ? 0 : (Date.parse(time) - nowMs) / 1000
+
+/**
+ * When the running items are done, also those of a paused queue and of workers that take no other item; undefined if that
+ * is unknown for any of them.
+ */
+function inHandUntil(items: readonly QueueItem[], nowMs: number): number | undefined {
+  let seconds = 0
+  for (const item of items) {
+    if (item.status !== "processing") continue
+    const free = freeIn(item, nowMs)
+    if (!free) return undefined
+    seconds = Math.max(seconds, free.seconds)
+  }
+  return seconds
+}
 
 /** When a running item is done; undefined if it is unknown, and when it takes longer than its band. */
 function freeIn(item: QueueItem, nowMs: number): Outlook | undefined {

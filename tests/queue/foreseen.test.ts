@@ -21,11 +21,15 @@ const item = (id: number, more: Partial<QueueItem> = {}): QueueItem => ({
 })
 
 /** What is foreseen for the first items of a queue, of which more follow after `next`; each takes 100 s. */
-function foreseen(items: readonly QueueItem[], next: string | null = null): Promise<QueueForecast> {
+function foreseen(
+  items: readonly QueueItem[],
+  next: string | null = null,
+  pausedAt: string | null = null,
+): Promise<QueueForecast> {
   const store: unknown = {
     clock: { now: () => NOW_MS, steadyMs: () => NOW_MS },
     list: async () => ({ items, next }),
-    pausedAt: async () => null,
+    pausedAt: async () => pausedAt,
   }
   const learned: unknown = {
     isAnythingKnown: async () => true,
@@ -33,6 +37,7 @@ function foreseen(items: readonly QueueItem[], next: string | null = null): Prom
   }
   const presence = new KnownWorkers(() => NOW_MS)
   presence.took(1, [])
+  presence.took(7, null)
   return new StartForecasts(store as Items & Life, presence, learned as LearnedDurations).now()
 }
 
@@ -48,6 +53,17 @@ test("when all is done is known of a queue whose waiting items were all looked a
   expect((await foreseen([hand, item(2), item(3)])).doneIn).toBe(290)
   expect((await foreseen([hand, item(2), item(3), over], "2.0.0.4")).doneIn).toBe(290)
   expect((await foreseen([hand, item(2), item(3)], "1.0.0.3")).doneIn).toBeUndefined()
+})
+
+test("all is done when the last running item is, also in a paused queue and of a worker that takes no other item", async () => {
+  const hand = item(1, { status: "processing", worker: "box", eta_seconds: 90, updated_at: at(0) })
+  const byNumber = { ...hand, id: 7, worker: "other", eta_seconds: 400 }
+  expect((await foreseen([byNumber])).doneIn).toBe(400)
+  expect((await foreseen([byNumber, hand, item(2)])).doneIn).toBe(400)
+  expect((await foreseen([{ ...byNumber, eta_seconds: 20 }, hand, item(2)])).doneIn).toBe(190)
+  expect((await foreseen([{ ...byNumber, eta_seconds: null }, hand, item(2)])).doneIn).toBeUndefined()
+  expect((await foreseen([hand, byNumber], null, at(-5))).doneIn).toBe(400)
+  expect((await foreseen([hand, item(2)], null, at(-5))).doneIn).toBeUndefined()
 })
 
 test("the time left counts from the last report, and an overdue item may end any moment, until that is unknown", async () => {
