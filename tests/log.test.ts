@@ -149,6 +149,7 @@ test("with --log-level debug each request is a line, with the id that an error a
     expect.objectContaining({ route: "GET /api/v1/queue", status: 200, request_id: expect.any(String) }),
   ] as Line[])
   expect(server.log).not.toContain("secret")
+  expect(server.log).not.toContain("left out")
 }, 180_000)
 
 test("with --log-level warn a server that starts and stops well writes nothing, and an unknown level is refused", async () => {

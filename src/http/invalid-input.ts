@@ -57,7 +57,7 @@ function explain(on: string, schema: TSchema, { path, type, value, schema: faile
   const name = steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~")).join(".")
   // All values of a query are text, so a number is shown without quotation marks.
   const found = on === "the query" && /^-?\d{1,20}$/.test(String(value)) ? String(value) : quoted(value)
-  const keys = Object.keys(schema["properties"] ?? {}).join(", ")
+  const keys = Object.keys(schema["properties"]).join(", ")
   if (path === "") return `${on} must be a JSON object with the keys ${keys}`
   if (type === ValueErrorType.ObjectAdditionalProperties) {
     return `${on} has the unknown key "${name.slice(0, 60)}"; it can have ${keys || "none"}`

@@ -29,8 +29,17 @@ export const stopSignal = (): Promise<NodeJS.Signals> =>
     for (const signal of ENDING_SIGNALS) if (isTaken(signal)) process.on(signal, resolve)
   })
 
-/** Accepts nothing new, ends open streams cleanly, and after `DRAIN_MS` cuts what has not ended. */
-async function drain({ app, broadcaster, services }: Parts): Promise<void> {
+/**
+ * Says that the server drains, accepts nothing new, ends open streams cleanly, and after `DRAIN_MS` cuts what has not
+ * ended.
+ */
+export async function drain({
+  app,
+  broadcaster,
+  services,
+  reasons,
+}: Pick<Parts, "app" | "broadcaster" | "services" | "reasons">): Promise<void> {
+  reasons.set("draining", true)
   const { server } = app
   const ended = server?.stop()
   broadcaster.drain()
@@ -45,7 +54,6 @@ async function drain({ app, broadcaster, services }: Parts): Promise<void> {
  */
 async function stopped(parts: Parts, store: Store): Promise<void> {
   endIn(LATEST_STOP_S)
-  parts.reasons.set("draining", true)
   store.drain()
   const ended = drain(parts).finally(() => store.close())
   if (await within(STOP_MS, ended)) return

@@ -272,7 +272,6 @@ export class Broadcaster {
   #follow(): void {
     this.#isRung = false
     this.#isFollowing = false
-    this.#followed += 1
     this.#ready = this.#findHead(this.#followed)
     this.#keepalives.start()
   }

@@ -160,15 +160,20 @@ test("a message that arrives late through a lost bell does not show that the bus
   expect(one.told).toEqual(["deaf: cut"])
 })
 
-test("updates of an instance that cannot ring are noticed within about a second", async () => {
+test("updates of an instance that cannot ring are noticed within about a second, and are not looked for more often", async () => {
   const shared = wire()
   const [a, b] = await two(shared)
   await using _a = a
   await using _b = b
+  const looksMs: number[] = []
+  b.bus.listen(() => void looksMs.push(performance.now()))
   shared.isMute = true
   a.bus.notify()
   const before = b.rung.rings
   expect(await took(() => b.rung.after(before))).toBeLessThan(2000)
+  await b.rung.after(before + 1)
+  const [firstMs = 0, secondMs = 0] = looksMs
+  expect(secondMs - firstMs).toBeGreaterThan(600)
   expect([a.told, b.told]).toEqual([[], []])
 }, 180_000)
 

@@ -3,6 +3,9 @@ import { expect, test } from "bun:test"
 
 import { EventSource } from "eventsource"
 
+import { Reasons } from "../../src/degraded-reasons.ts"
+import type { Parts } from "../../src/serve/composition-root.ts"
+import { drain } from "../../src/serve/drain.ts"
 import { raw } from "../raw.ts"
 import { Reader } from "../reader.ts"
 import { PROGRAM, start, type TestServer } from "../server.ts"
@@ -51,6 +54,26 @@ test.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as co
     expect(reader.raw).toMatch(/event: shutdown\nretry: [1-9][0-9]{2,3}\ndata: [^\n]*\n\n$/)
   },
 )
+
+test("a drain is said first, then nothing new is accepted, streams and parts end, and what is still open is cut at last", async () => {
+  const said: string[] = []
+  const reasons = new Reasons(({ reason }) => said.push(reason))
+  const noted =
+    (words: string) =>
+    (...rest: readonly unknown[]): Promise<void> => {
+      said.push([words, ...rest].join(" "))
+      return Promise.resolve()
+    }
+  const failing = (): Promise<void> => Promise.reject(new Error("it cannot be stopped"))
+  const parts: unknown = {
+    reasons,
+    app: { server: { stop: noted("server") } },
+    broadcaster: { drain: noted("streams") },
+    services: [{ stop: noted("a part") }, { stop: failing }, { stop: noted("another part") }],
+  }
+  await drain(parts as Parts)
+  expect(said).toEqual(["draining", "server", "streams", "a part", "another part", "server true"])
+})
 
 test("a server under nohup goes on when its terminal is closed, and SIGTERM ends it", async () => {
   await using server = await start({ program: ["nohup", ...PROGRAM] })

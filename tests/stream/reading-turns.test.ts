@@ -104,10 +104,11 @@ test("few stints run at once, the others in the order in which they came", async
   expect(order).toEqual(Array.from({ length: 40 }, (_, number) => number))
 })
 
-test.each([
+test.each<[limit: number | undefined, mostAtOnce: number]>([
   [4, 4],
   [0, 8],
-])("with a limit of %d stints an owner has %d at once, and owners take turns", async (limit, mostAtOnce) => {
+  [undefined, 8],
+])("with a limit of %p stints an owner has %d at once, and owners take turns", async (limit, mostAtOnce) => {
   const turns = new ReadingTurns(limit)
   const running = new Map<string, number>()
   let most = 0

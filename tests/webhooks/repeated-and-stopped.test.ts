@@ -114,6 +114,26 @@ test("after one ring of the bell all pages of the history are read", async () =>
   await scene.receiver.asked(1)
 })
 
+test("webhooks that are stopped read no more pages of the history, however many there are", async () => {
+  await using scene = new Scene()
+  const page = scene.store.page.bind(scene.store)
+  const stopped = Promise.withResolvers<void>()
+  let pages = 0
+  spyOn(scene.store, "page").mockImplementation(async (query) => {
+    const read = await page({ ...query, limit: 1 })
+    if (read.updates.length > 0) {
+      pages += 1
+      stopped.resolve(scene.stop())
+    }
+    return read
+  })
+  await scene.start()
+  for (let items = 0; items < 5; items += 1) await added(scene.store)
+  scene.ring()
+  await stopped.promise
+  expect(pages).toBe(1)
+})
+
 test("what may be secret in the address of a webhook is not shown", async () => {
   await using scene = new Scene()
   using plain = new Receiver()

@@ -190,7 +190,16 @@ test("a receiver has a delivery if it answers 200, whatever the body that it sen
 test("one webhook has at most four deliveries under way, holds up no other one, and goes on when these are over", async () => {
   const held = Promise.withResolvers<void>()
   using other = new Receiver()
-  await using scene = new Scene(undefined, [other])
+  const limits: number[] = []
+  await using scene = new Scene(
+    (deliveries) => ({
+      take(url, limit, forMs) {
+        limits.push(limit)
+        return deliveries.take(url, limit, forMs)
+      },
+    }),
+    [other],
+  )
   scene.receiver.answer = () => held.promise.then(() => new Response("ok"))
   await scene.start()
   for (let item = 0; item < 10; item += 1) await scene.fail()
@@ -199,6 +208,8 @@ test("one webhook has at most four deliveries under way, holds up no other one, 
   // Several turns of the timer. In each of them a fifth could be sent.
   await Promise.race([scene.receiver.asked(5), Bun.sleep(800)])
   expect(scene.receiver.ids).toHaveLength(4)
+  // No turn asks the database for deliveries that could not be sent.
+  expect(Math.min(...limits)).toBeGreaterThan(0)
   held.resolve()
   await scene.receiver.asked(10)
   expect(new Set(scene.receiver.ids).size).toBe(10)

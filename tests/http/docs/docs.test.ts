@@ -7,6 +7,7 @@ import { Value } from "@sinclair/typebox/value"
 import { type AppParts, createApp } from "../../../src/http/app.ts"
 import { BODIES, OPEN_STREAM } from "../../../src/http/docs/examples.ts"
 import { unlisted, wordsOf } from "../../../src/http/docs/words.ts"
+import { needOf } from "../../../src/http/needed-rights.ts"
 import { QueueItem } from "../../../src/item/item.ts"
 import { formats } from "../../../src/stream/sse-ndjson-text.ts"
 import {
@@ -114,6 +115,32 @@ test("every route says in its own words what it does and answers, or that it is 
   expect(new Set(names).size).toBe(names.length)
 })
 
+test("a query or a body refuses each name that its route does not know", () => {
+  const open = routes.filter(({ hooks: { query, body } }: { hooks: Record<string, TSchema | undefined> }) =>
+    [query, body].some(
+      (schema) => schema && !(schema["properties"] && schema["additionalProperties"] === false),
+    ),
+  )
+  expect(open.map(({ method, path }) => `${method} ${path}`)).toEqual([])
+})
+
+test("each route whose path has a part that the client chooses checks it", () => {
+  const unchecked = routes.filter(
+    ({ method, path, hooks }) => method !== "OPTIONS" && /^\/api\/.*:/.test(path) && !hooks.params,
+  )
+  expect(unchecked.map(({ method, path }) => `${method} ${path}`)).toEqual([])
+})
+
+test("each route of a worker says that its lease may be lost, and that its item may be gone", () => {
+  const reports = routes.filter((route) => needOf(route) === "report")
+  expect(reports.length).toBeGreaterThan(8)
+  for (const { path, hooks } of reports)
+    expect([path, wordsOf(hooks.detail)?.refusals]).toEqual([
+      path,
+      expect.arrayContaining(["lease_lost", "gone"]),
+    ])
+})
+
 test("the answers are as described, down to the last key", async () => {
   const id = await server.add({ song_id: 1, tags: ["docs"] })
   const claim = await server.api("POST", "/queue/claim", { worker: "w", tags: ["docs"] })
@@ -159,10 +186,14 @@ test("the answers are as described, down to the last key", async () => {
   expect(Value.Check(closed(Health), await (await fetch(`${server.url}/health`)).json())).toBe(true)
 })
 
-/** The same schema, which allows only the keys that it names. */
+/** The same schema, in which it and all objects inside allow only the keys that they name. */
 function closed(schema: TSchema): TSchema {
-  if (schema["type"] !== "object" || schema["properties"] === undefined) return schema
-  return { ...schema, additionalProperties: false }
+  const { type, properties, items, anyOf } = schema
+  if (items !== undefined) return { ...schema, items: closed(items) }
+  if (Array.isArray(anyOf)) return { ...schema, anyOf: anyOf.map(closed) }
+  if (type !== "object" || properties === undefined) return schema
+  const named = Object.entries<TSchema>(properties).map(([name, one]) => [name, closed(one)])
+  return { ...schema, properties: Object.fromEntries(named), additionalProperties: false }
 }
 
 test("each line of a stream as NDJSON is one of those that are described", async () => {
