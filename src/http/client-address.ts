@@ -105,7 +105,7 @@ export class TrustedProxies {
     if (isByProxy && !this.#isTrusted(from)) this.#onUntrusted()
     const address = this.#list === undefined ? from : this.#behind(from, headers)
     // A request that a proxy passed on does not count as one of this machine, whatever the proxy says.
-    const isLocal = isLoopback(from) && isLoopback(address) && !isByProxy
+    const isLocal = isLoopback(from) && !isByProxy
     return { address, isLocal, key: keyOf(address) }
   }
 

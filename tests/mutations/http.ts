@@ -20,8 +20,8 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "a request through a proxy counts as one of this machine",
-        "isLoopback(address) && !isByProxy",
-        "isLoopback(address)",
+        "isLoopback(from) && !isByProxy",
+        "isLoopback(from)",
       ],
       [
         "through a trusted proxy a client names itself",

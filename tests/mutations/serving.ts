@@ -325,4 +325,46 @@ export const SERVING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/http/request-counts.ts",
+    ["tests/http/request-counts.test.ts"],
+    [["a HEAD counts as a request without a route", 'method === "HEAD" ? "GET" : method', "method"]],
+  ),
+  ...of(
+    "src/http/ingest-query.ts",
+    ["tests/http/ingest-query.test.ts"],
+    [["an output begins where it ends", "if (from >= to) throw", "if (from > to) throw"]],
+  ),
+  ...of(
+    "src/http/routes/queue-actions.ts",
+    ["tests/http/docs/docs.test.ts"],
+    [
+      [
+        "an item is cancelled by any text",
+        "queue.cancel(Number(id)),\n      {\n        parse: optionalJsonBody,\n        params: ItemParams,\n",
+        "queue.cancel(Number(id)),\n      {\n        parse: optionalJsonBody,\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/http/compressed-json.ts",
+    ["tests/http/compressed-json.test.ts"],
+    [["an answer that depends on everything names a part of it", 'if (varies !== "*")', "if (beside >= 0)"]],
+  ),
+  ...of(
+    "src/serve/drain.ts",
+    ["tests/serve/drain.test.ts"],
+    [["a server that drains looks ready", '  reasons.set("draining", true)\n', "  void reasons\n"]],
+  ),
+  ...of(
+    "src/non-blocking-output.ts",
+    ["tests/non-blocking-output.test.ts"],
+    [
+      [
+        "what a terminal did not take at once comes in another order",
+        "this.#waiting.push({",
+        "this.#waiting.unshift({",
+      ],
+    ],
+  ),
 ]
