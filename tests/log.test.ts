@@ -25,6 +25,8 @@ const full = (): Error => new Error("the database cannot be written", { cause: n
 
 test("the same error is logged once, and then counted", async () => {
   const { errors, lines, until } = open()
+  const noted: string[] = []
+  errors.onError = (error, msg) => void noted.push(`${msg}: ${error instanceof Error ? error.message : ""}`)
   errors.log("a request failed", full(), { request_id: "1" })
   for (let i = 0; i < 41; i += 1) errors.log("a request failed", full(), { request_id: `${i + 2}` })
   const cause = "the database cannot be written: disk is full"
@@ -43,6 +45,8 @@ test("the same error is logged once, and then counted", async () => {
   for (let i = 0; i < 3; i += 1) errors.log("a request failed", full())
   await until(3)
   expect(lines[2]?.fields).toMatchObject({ cause, again: 3 })
+  // Each of them may say what is wrong with the server, whether it was logged or only counted.
+  expect([noted.length, noted.at(-1)]).toEqual([45, expect.stringMatching(/^a request failed: the database/)])
 })
 
 test("another message or another cause makes another error, and one that stayed away for long is logged again", async () => {
