@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
-import { protect, protectionOf } from "../../src/serve/first-token.ts"
+import { protect, protectionOf, refuseUnprotectedStart } from "../../src/serve/first-token.ts"
 import { serveSettings } from "../../src/settings/read-settings.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { isToken } from "../../src/token-format.ts"
@@ -45,4 +45,13 @@ test("a server knows the tickets that it gave out before its last start", async 
   const { ticket } = await tickets.create(token, use.path)
   expect((await started()).tickets.find(ticket, use)?.id).toBe(1)
   await store.close()
+})
+
+test("a start without a token is refused if other machines could reach the server, unless it makes a token or is to be open", () => {
+  const starting = (given: Parameters<typeof serveSettings>[0]) => () =>
+    refuseUnprotectedStart(serveSettings({ database: "q.db", ...given }, {}))
+  expect(starting({ host: "0.0.0.0" })).toThrow()
+  expect(starting({})).not.toThrow()
+  expect(starting({ host: "0.0.0.0", open: true })).not.toThrow()
+  expect(starting({ host: "0.0.0.0", "token-file": "token" })).not.toThrow()
 })
