@@ -28,7 +28,7 @@ test("requests to this machine pass the proxy of the environment, and a command 
     [{ HTTP_PROXY: address, http_proxy: address }, "[none] [none]"],
     [{ HTTP_PROXY: address, NO_PROXY: "intranet" }, "[intranet] [none]"],
   ] as const) {
-    for (const url of [server.url, server.url.replace("127.0.0.1", "localhost")]) {
+    for (const url of [server.url, server.url.replace("127.0.0.1", "0.0.0.0")]) {
       const args = ["run", "--server", url, "--song", "1", "--", "sh", "-c", script]
       const { code, stdout } = await run(args, env)
       expect([code, stdout]).toEqual([0, `${told} ${address}\n`])
@@ -51,7 +51,7 @@ test.each([
   for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]) {
     const env: NodeJS.ProcessEnv = { [name]: address, ...exceptions }
     passProxy(env)
-    const bypassing = `${kept}localhost,127.0.0.1,::1,[::1]`
+    const bypassing = `${kept}localhost,127.0.0.1,::1,[::1],0.0.0.0,::,[::]`
     expect(env).toEqual({ [name]: address, NO_PROXY: bypassing, no_proxy: bypassing })
     // A command gets the variables as they were.
     const inherited: object = { ...env, ...proxyAsInherited() }
