@@ -34,6 +34,8 @@ export interface TokensOptions {
 export class Tokens implements Service {
   readonly #store: Access
   readonly #options: TokensOptions
+  /** The tokens that nobody has revoked. Some of them may have expired. */
+  #notRevoked: readonly TokenRow[] = []
   /** The valid tokens, by hash. */
   #inForce = new Map<string, TokenRow>()
   /** The valid tokens that were already searched, by secret. */
@@ -110,12 +112,12 @@ export class Tokens implements Service {
       const rows = await this.#store.tokens()
       this.#version = version
       this.#existed = rows.length > 0
-      this.#inForce = new Map(
-        rows.filter((row) => this.#isInForce(row)).map((row) => [row.hash, row] as const),
-      )
-    } else if ([...before.values()].some((row) => this.#hasExpired(row))) {
-      this.#inForce = new Map([...before].filter(([, row]) => !this.#hasExpired(row)))
+      this.#notRevoked = rows.filter((row) => this.#isOurs(row) && row.revoked_at === null)
+      this.#inForce = new Map()
     }
+    // A token that has expired is valid again if the machine's clock was ahead and is put right.
+    const valid = this.#notRevoked.filter((row) => !this.#hasExpired(row))
+    if (valid.length !== this.#inForce.size) this.#inForce = new Map(valid.map((row) => [row.hash, row]))
     // An answer that was long on its way may be as old as its question.
     if (this.#options.steadyMs() - askedMs < KNOWN_MS) this.#unansweredMs = undefined
     // Each request checks again whether its token is valid.
@@ -130,9 +132,8 @@ export class Tokens implements Service {
     return row
   }
 
-  #isInForce(row: TokenRow): boolean {
-    const isOurs = row.item === null || row.history === this.#options.history
-    return isOurs && row.revoked_at === null && !this.#hasExpired(row)
+  #isOurs(row: TokenRow): boolean {
+    return row.item === null || row.history === this.#options.history
   }
 
   #hasExpired({ expires_at }: TokenRow): boolean {

@@ -172,8 +172,8 @@ export const ACCESS: readonly Mistake[] = [
       ],
       [
         "the streams of a token that expires go on",
-        "} else if ([...before.values()].some((row) => this.#hasExpired(row))) {",
-        "} else if (before.size < 0) {",
+        "    const valid = this.#notRevoked.filter((row) => !this.#hasExpired(row))\n",
+        "    const valid = this.#notRevoked\n",
       ],
       ["every use of a token is written down", "if (nowMs - beforeMs < REMEMBER_MS) return", ""],
       [
@@ -183,8 +183,8 @@ export const ACCESS: readonly Mistake[] = [
       ],
       [
         "a token for an item of another history shows the item of the same number",
-        "return isOurs && row.revoked_at === null",
-        "return (isOurs || row.item !== null) && row.revoked_at === null",
+        "this.#isOurs(row) && row.revoked_at === null",
+        "(this.#isOurs(row) || row.item !== null) && row.revoked_at === null",
       ],
       ["each use of a token is written to the disk", "    this.#used.set(id, nowMs)\n", ""],
     ],
