@@ -123,6 +123,15 @@ test("a pause ends at its time or with its signal, and leaves nothing at the sig
   await pause(600_000, AbortSignal.abort())
 })
 
+test("a connection is aborted when its caller leaves, for the caller's reason", () => {
+  const caller = new AbortController()
+  const watch = new MissedKeepalives(caller.signal, new Rhythm())
+  expect(watch.signal.aborted).toBe(false)
+  caller.abort("left")
+  expect([watch.signal.aborted, watch.signal.reason]).toEqual([true, "left"])
+  watch.end()
+})
+
 test("a connection that has ended is aborted, and no longer listens for the network", () => {
   const [adding, removing] = [spyOn(globalThis, "addEventListener"), spyOn(globalThis, "removeEventListener")]
   try {

@@ -146,3 +146,16 @@ test.each([
     requestId: "r",
   })
 })
+
+test.each([
+  [{ drain: "true" }, "drain"],
+  [{ drain: "false" }, null],
+  [{}, null],
+] as const)("a claim without an item whose answer has the headers %j is %p", async (headers, claimed) => {
+  await using server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: () => new Response(null, { status: 204, headers }),
+  })
+  expect(await new Client(`http://127.0.0.1:${server.port}`).claim({ worker: "w" })).toBe(claimed)
+})

@@ -135,7 +135,7 @@ test("the reader around a command marks its reports, and a lent item has its out
     scene.reporter.push({ message: "one" })
     scene.reporter.print(new TextEncoder().encode("one\n"), 1)
     await scene.reporter.finish(undefined, 5000, new AbortController().signal)
-    expect(scene.of("progress").map(({ body }) => body.outer)).toEqual([outer])
+    expect(scene.of("progress").map(({ body }) => [body.outer, body.message])).toEqual([[outer, "one"]])
     expect(scene.of("output")).toHaveLength(outputs)
   }
 })
