@@ -22,6 +22,8 @@ const WARNING = /\bwarn(?:ing)?\b|^color management: /i
 /** Our own words, perhaps behind the name of a step, that say more than any line of a program that named no cause. */
 const ENDED_EARLY =
   /^(?:.{1,200}: )?the command (?:was ended by SIG|ended with code (?:0 at |(?:129|1[345]\d)\b))/
+/** How our own words name the exit code of a command, perhaps behind the name of a step. */
+const EXIT_CODE = /^(?:.{1,200}: )?the command ended with code (\d+)/
 /** Blender's last words when it crashes. */
 const CRASHED = /^Writing: (.+\.crash\.txt)$/
 /** Lines that only say how a program is called, where to read on, or that a program below it failed. */
@@ -86,6 +88,13 @@ function howEnded(lines: readonly string[]): string | undefined {
   return isWordless || ENDED_EARLY.test(first) ? first : undefined
 }
 
+/** The last words of a command, which name no cause, behind its exit code if that is known: alone they could be anything. */
+function lastWords(lines: readonly string[]): string | undefined {
+  const words = lines.findLast((one) => !FIGURES.test(one) && one.search(NONE) < 0)
+  const [, code] = EXIT_CODE.exec(lines[0] ?? "") ?? []
+  return code === undefined || words === undefined || words === lines[0] ? words : `code ${code}: ${words}`
+}
+
 /** What a line means, if it is the one in which Blender names the report of its crash; otherwise undefined. */
 export function crashIn(line: string): string | undefined {
   const report = CRASHED.exec(line)?.[1]
@@ -96,7 +105,7 @@ export function crashIn(line: string): string | undefined {
  * The one line of an error that says the most. Of a Python traceback it is the last line, of other stack
  * traces the one above the stack, of ffmpeg the first that names a cause, and of anything else the last that
  * names one. If none does, it is how the command ended, if that was by a signal or too early or if figures were its
- * last words, or that a Blender crashed, otherwise the last line that is more than figures.
+ * last words, or that a Blender crashed, otherwise the last line that is more than figures, behind the exit code.
  * Empty for an empty text. Control characters are left in it.
  */
 export function causeOf(error: string): string {
@@ -123,15 +132,7 @@ export function causeOf(error: string): string {
         : ofOther(lines)
   const ended = howEnded(lines)
   const crash = lines.map(crashIn).findLast((one) => one !== undefined)
-  return (
-    found ??
-    ended ??
-    crash ??
-    lines.findLast(namesCause) ??
-    lines.findLast((one) => !FIGURES.test(one) && one.search(NONE) < 0) ??
-    lines.at(-1) ??
-    error
-  )
+  return (found ?? ended ?? crash ?? lines.findLast(namesCause) ?? lastWords(lines) ?? lines.at(-1) ?? error)
     .replace(/^ {20,}\| /, "")
     .trim()
     .replace(COMPONENTS, (_all, name: string) => `${name.trimEnd()}: `)

@@ -83,6 +83,16 @@ test.each([
     "blender: scene.blend not found",
   ],
   [
+    "a command whose last words are no cause",
+    "the command ended with code 3\nrendering Northern Lights (20 s)",
+    "code 3: rendering Northern Lights (20 s)",
+  ],
+  [
+    "a step whose last words are no cause",
+    "step 2 of 3 (Loudness): the command ended with code 4\nmeasuring",
+    "code 4: measuring",
+  ],
+  [
     "a stream that is missing",
     "Stream map '0:a' matches no streams.\nTo ignore this, add a trailing '?' to the map.",
     "Stream map '0:a' matches no streams.",
