@@ -230,8 +230,35 @@ function withWiderTitles(
 const barOf = (item: QueueItem | undefined, style: Style): LinePart[] =>
   item?.status === "processing" ? bar(shownOf(item), BAR, style, "bar", isGuess(item)) : [" ".repeat(BAR)]
 
-/** The names of the columns, and a line for each item. */
-function linesOf(shown: readonly Cells[], items: readonly ReadItem[], layout: TableLayout): string[] {
+/** A text below an item, under everything but its number. */
+function below(text: string, { columns, style }: TableLayout, [ids]: readonly Cells[]): string {
+  const indent = " ".repeat((ids?.width ?? 0) + 2)
+  return lineOf([indent, [text, "dim"]], columns, style, Bun.stringWidth).text.trimEnd()
+}
+
+/** Reasons that have no room in the last column, by the place of their item, and the columns without them. */
+function withReasonsBelow(shown: readonly Cells[], items: readonly ReadItem[], layout: TableLayout) {
+  const [before, last] = [shown.slice(0, -1), shown.at(-1)]
+  const reasons = new Map<number, string>()
+  if (!last?.column.name.endsWith("WHY") || !Number.isFinite(layout.columns)) return { shown, reasons }
+  const room = layout.columns - widthOf(before, layout) - 2
+  for (const [at, item] of items.entries()) {
+    const why = printable(whyText(item, layout))
+    if (Bun.stringWidth(why) > room) reasons.set(at, why)
+  }
+  const texts = last.texts.map((text, at) => (reasons.has(at) ? "" : text))
+  const width = Math.max(last.column.name.length, ...texts.map((text) => Bun.stringWidth(text)))
+  const isEmpty = texts.every((text) => text === "")
+  return { shown: isEmpty ? before : [...before, { ...last, texts, width, isEmpty }], reasons }
+}
+
+/** The names of the columns, and a line for each item, below which there may be a reason. */
+function linesOf(
+  shown: readonly Cells[],
+  items: readonly ReadItem[],
+  layout: TableLayout,
+  reasons: ReadonlyMap<number, string> = new Map(),
+): string[] {
   const { columns, style } = layout
   const row = (item: ReadItem | undefined, at: number): string => {
     const pieces = shown.flatMap(({ column, texts, width }, place): LinePart[] => {
@@ -244,7 +271,11 @@ function linesOf(shown: readonly Cells[], items: readonly ReadItem[], layout: Ta
     })
     return lineOf(pieces, columns, style, Bun.stringWidth).text.trimEnd()
   }
-  return [row(undefined, -1), ...items.map(row)]
+  const rows = items.flatMap((item, at) => {
+    const reason = reasons.get(at)
+    return reason === undefined ? [row(item, at)] : [row(item, at), below(reason, layout, shown)]
+  })
+  return [row(undefined, -1), ...rows]
 }
 
 /**
@@ -253,26 +284,26 @@ function linesOf(shown: readonly Cells[], items: readonly ReadItem[], layout: Ta
  */
 function stacked(items: readonly ReadItem[], given: TableLayout): string[] {
   const layout: TableLayout = { ...given, times: "short" }
-  const { columns, style } = layout
+  const { columns } = layout
   const named = (name: string): Column[] => COLUMNS.filter((column) => column.name === name)
   const before = ["ID", "STATUS", "DONE"].flatMap(named).map((column) => cellsOf(column, items, layout))
   const most = (): number => Math.max(1, columns - widthOf(before, layout) - 2)
   const titles = named("TITLE").map((column) => cellsOf({ ...column, most }, items, layout))
   const [names = "", ...firsts] = linesOf([...before, ...titles], items, layout)
-  const indent = " ".repeat((before[0]?.width ?? 0) + 2)
-  const below = (item: ReadItem): string[] => {
+  const indent = (before[0]?.width ?? 0) + 2
+  const second = (item: ReadItem): string[] => {
     const parts = [timeOf(item, layout), printable(STEP_OR_WHY.text(item, layout))]
     // The reason for a failure matters more than the duration of the render.
     const told = item.completed_at === null ? parts : parts.reverse()
     const [text = "", ...more] = told.filter((part) => part !== "")
     // A part is left out if no word of it would be visible.
     const all = more.reduce((said, part) => {
-      const room = columns - indent.length - Bun.stringWidth(said)
+      const room = columns - indent - Bun.stringWidth(said)
       return room >= LEAST_PART ? `${said} · ${part}` : said
     }, text)
-    return all === "" ? [] : [lineOf([indent, [all, "dim"]], columns, style, Bun.stringWidth).text.trimEnd()]
+    return all === "" ? [] : [below(all, layout, before)]
   }
-  return [names, ...items.flatMap((item, at) => [firsts[at] ?? "", ...below(item)])]
+  return [names, ...items.flatMap((item, at) => [firsts[at] ?? "", ...second(item)])]
 }
 
 /** Items as a table, below the names of the columns; on a narrow terminal each takes two lines. */
@@ -280,8 +311,7 @@ export function table(items: readonly ReadItem[], layout: TableLayout): string {
   const shown = fitting(items, layout)
   const last = Math.min(LEAST_LAST, shown.at(-1)?.width ?? 0)
   const isNarrow = widthOf(shown.slice(0, -1), layout) + 2 + last > layout.columns
-  const lines = isNarrow
-    ? stacked(items, layout)
-    : linesOf(withWiderTitles(shown, items, layout), items, layout)
-  return lines.join("\n")
+  if (isNarrow) return stacked(items, layout).join("\n")
+  const { shown: kept, reasons } = withReasonsBelow(shown, items, layout)
+  return linesOf(withWiderTitles(kept, items, layout), items, layout, reasons).join("\n")
 }

@@ -20,6 +20,9 @@ interface LineLayout {
 }
 
 const LEAST_TITLE = 12
+/** Tags may be cut to this width. */
+const LEAST_PART = 20
+const DRAINED = "takes no more items"
 /** Longer names go beyond their column; on a terminal they are cut to a third of a line. */
 const MOST_NAME = 30
 
@@ -50,18 +53,27 @@ function doingOf(
   return last_heard_at === null ? "away" : `away since ${zone.when(Date.parse(last_heard_at), nowMs)}`
 }
 
-/** One worker as a line: its name, what it does, and what else is known. Long titles give way to the rest. */
+/**
+ * One worker as a line: its name, what it does, and what else is known. Long titles give way to the rest. Where there is
+ * no room, its tags and its version are left out, and that it takes no more items stands below it.
+ */
 function lineOf(worker: WorkerSeen, layout: LineLayout): string {
   const { tags, version, draining } = worker
-  const more = [
-    draining ? "takes no more items" : "",
+  const known = [
+    draining ? DRAINED : "",
     tags !== null && tags.length > 0 ? `tags ${tags.join(", ")}` : "",
     version === "" ? "" : `version ${version}`,
-  ]
-  const within = (mostTitle: number): string => {
-    const rest = [doingOf(worker, layout, mostTitle), ...more].filter((part) => part !== "").join("; ")
+  ].filter((part) => part !== "")
+  const line = (mostTitle: number, more: readonly string[]): string => {
+    const rest = [doingOf(worker, layout, mostTitle), ...more].join("; ")
     return `${layout.nameOf(printable(worker.worker))}  ${printable(rest)}`
   }
+  const isRoom = (): boolean => {
+    const least = known.map((part) => cut(part, LEAST_PART, Bun.stringWidth))
+    return Bun.stringWidth(line(LEAST_TITLE, least)) <= layout.columns
+  }
+  while (known.length > 0 && !isRoom()) known.pop()
+  const within = (mostTitle: number): string => line(mostTitle, known)
   let mostTitle = layout.columns
   // A title may stay a column narrower than it could be, where a wide character has no room.
   while (mostTitle > LEAST_TITLE) {
@@ -69,7 +81,9 @@ function lineOf(worker: WorkerSeen, layout: LineLayout): string {
     if (over <= 0) break
     mostTitle -= Math.max(1, Math.floor(over / Math.max(1, worker.items.length)))
   }
-  return cut(within(Math.max(LEAST_TITLE, mostTitle)), layout.columns, Bun.stringWidth)
+  const own = cut(within(Math.max(LEAST_TITLE, mostTitle)), layout.columns, Bun.stringWidth)
+  const isBelow = draining && known.length === 0
+  return isBelow ? `${own}\n${cut(`    ${DRAINED}`, layout.columns, Bun.stringWidth)}` : own
 }
 
 const WORKER = { type: "string", placeholder: "NAME", known: "workers" } as const

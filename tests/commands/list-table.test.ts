@@ -43,7 +43,7 @@ test.each([70, 80, 100, 120, 160, 240])(
   (columns) => {
     const lines = shown(columns)
     for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
-    expect(lines[2]).toContain("height not")
+    expect(lines.slice(2).join("\n")).toContain("height not divisible by 2")
     expect(lines[1]).toContain("14:32 UTC")
   },
 )
@@ -79,6 +79,23 @@ test("a title gets the columns that nothing else needs, and no more", () => {
   expect(titled("x".repeat(90), 300)).toMatch(/ x{79}… /)
 })
 
+test("a reason that has no room in its column stands whole below its item, and a short one beside it", () => {
+  const failed = { status: "failed", completed_at: at(0), outcome: "failed" } as const
+  const long = "ValueError: the lyrics have no times: songs/lyrics/0042.lrc"
+  const items = [
+    item(1, { ...failed, title: "Midnight", error_message: long }),
+    item(2, { ...failed, title: "Glasshouse", error_message: "disk full" }),
+  ]
+  const layout = { style: colourless, columns: 80, zone: UTC, nowMs: NOW, unserved: () => [] }
+  const [, first = "", below = "", second = "", ...more] = table(items, layout).split("\n")
+  expect([first.endsWith("took 1:00"), second.endsWith("took 1:00  disk full"), more]).toEqual([
+    true,
+    true,
+    [],
+  ])
+  expect(below).toBe(`    ${long}`)
+})
+
 test.each([100, 120, 140])("at %d columns a reason has room before the band of a time left", (columns) => {
   const foreseen = { time_progress: 40, eta_low_seconds: 104, eta_high_seconds: 166, eta_runs: 5 }
   const waiting = { ...item(3, {}), starts_in_seconds: 60, starts_low_seconds: 0, starts_high_seconds: 900 }
@@ -89,7 +106,7 @@ test.each([100, 120, 140])("at %d columns a reason has room before the band of a
   ]
   const layout = { style: colourless, columns, zone: UTC, nowMs: NOW, unserved: () => [] }
   const lines = table(items, layout).split("\n")
-  expect(lines[3]).toMatch(/CUDA out of memory on devi/)
+  expect(lines.slice(3).join("\n")).toContain("CUDA out of memory on device 0")
   expect(lines[1]).toMatch(/ (left, )?done (at )?14:32 UTC/)
   for (const line of lines.slice(1)) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
 })
@@ -127,7 +144,7 @@ test("at 150 columns a worker has room before the band of a time left", () => {
   const layout = { style: colourless, columns: 150, zone: UTC, nowMs: NOW, unserved: () => [] }
   const lines = table(items, layout).split("\n")
   expect(lines[1]).toMatch(/ left, done at 14:32 UTC +gpu-box-1/)
-  expect(lines[2]).toContain("CUDA out of memory on devi")
+  expect(lines.slice(2).join("\n")).toContain("CUDA out of memory on device 0")
 })
 
 test.each([30, 40, 50])(

@@ -37,6 +37,18 @@ test("on a terminal of any width each worker has one line, in which all percenta
       expect(line).toMatch(/^two {2}#7 夜\S+ 54%, #8 The \D+ 55%\n$/)
       expect(Bun.stringWidth(line)).toBeLessThanOrEqual(width)
     }
+    // What has no room is left out, and not cut to a few letters.
+    const drained = { worker: "render-box-3", state: "rendering", draining: true, tags: ["gpu"] } as const
+    answering("workers", async () => [{ ...WORKER, ...drained, items: items.slice(1) }])
+    Object.assign(process.stdout, { isTTY: true, columns: 40 })
+    expect((await ran(workersCommand)).out).toBe(
+      "render-box-3  #8 The Long Way Home … 55%\n    takes no more items\n",
+    )
+    Object.assign(process.stdout, { isTTY: true, columns: 60 })
+    expect((await ran(workersCommand)).out).toBe(
+      "render-box-3  #8 The Long Way Home… 55%; takes no more items\n",
+    )
+    Object.assign(process.stdout, { isTTY: true, columns: 139 })
     // Titles alone cannot give way to tags without end.
     answering("workers", async () => [
       { ...WORKER, tags: Array.from({ length: 50 }, (_, at) => `gpu-${at}`) },

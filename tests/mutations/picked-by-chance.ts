@@ -232,8 +232,8 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
     [
       [
         "a worker with many tags takes several lines of a terminal",
-        "  return cut(within(Math.max(LEAST_TITLE, mostTitle)), layout.columns, Bun.stringWidth)",
-        "  return within(Math.max(LEAST_TITLE, mostTitle))",
+        "  const own = cut(within(Math.max(LEAST_TITLE, mostTitle)), layout.columns, Bun.stringWidth)",
+        "  const own = within(Math.max(LEAST_TITLE, mostTitle))",
       ],
     ],
   ),
