@@ -168,7 +168,7 @@ page("a server that is gone before the queue was read", () => {
     void proxy.end()
     await tab.until(`document.querySelector("#banner").checkVisibility()`)
     expect(await tab.evaluate<string>(`document.querySelector("#banner p").innerText`)).toEndWith(
-      ". Nothing has been loaded yet.",
+      ". Nothing here is live.",
     )
     expect(await tab.evaluate<string>(`document.querySelector("#badge").innerText`)).toBe("Can't connect")
     expect(await tab.evaluate<string>(`document.documentElement.dataset.trust`)).toBe("nothing")

@@ -232,8 +232,8 @@ export const PAGE: readonly Mistake[] = [
       ["the first history counts as another one", "    if (isFirst) return\n", ""],
       [
         "what is shown of an item is older than its last update",
-        "Math.max(Date.parse(updated_at), (confirmedMs ?? 0) + skewMs)",
-        "(confirmedMs ?? 0) + skewMs",
+        "Math.max(Date.parse(updated_at), (confirmedMs ?? this.#openedMs) + skewMs)",
+        "(confirmedMs ?? this.#openedMs) + skewMs",
       ],
       [
         "a hub that is silent for a minute counts as live",

@@ -70,6 +70,7 @@ export class Model implements LiveQueue {
   /** What the hub cannot load. */
   unread: readonly Unread[] = []
   readonly #ears: Ears
+  readonly #openedMs = Date.now()
   #hubHeardMs = Date.now()
   #connection = CONNECTING
   #history = ""
@@ -160,8 +161,9 @@ export class Model implements LiveQueue {
 
   asOfMs({ updated_at }: Pick<QueueItem, "updated_at">): number {
     if (this.isLive()) return this.nowMs()
+    // Before the first stream nothing is confirmed: what is shown was read when the page was opened.
     const { confirmedMs, skewMs } = this.connection
-    return Math.max(Date.parse(updated_at), (confirmedMs ?? 0) + skewMs)
+    return Math.max(Date.parse(updated_at), (confirmedMs ?? this.#openedMs) + skewMs)
   }
 
   isCrowded(): boolean {

@@ -163,7 +163,7 @@ export class ConnectionBadge {
     mark(this.#banner, "data-tone", state === "refused" ? "bad" : "warn")
     const old =
       confirmedMs === null
-        ? "Nothing has been loaded yet."
+        ? "Nothing here is live."
         : `Showing the state at ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
     if (isLost) setText(this.#reason, `${reason}. ${old}`)
     else if (unread !== "") setText(this.#reason, `${unread}.`)

@@ -10,17 +10,17 @@ import { WorkerPanel } from "./worker-panel.ts"
 /** How many workers are shown at first. */
 const FEW = 8
 
-/** What a worker renders: `#12 at 54%`; `#12 completed` until it is known what comes next; empty for nothing. */
+/** What a worker renders: `#12 54%`; `#12 completed` until it is known what comes next; empty for nothing. */
 function rendering({ items }: WorkerSeen, queue: KnownQueue): string {
   const now = items.map((item) => ({ ...item, known: queue.item(item.id) }))
   const [first, ...others] = now.filter(({ known }) => !known || !isFinished(known.status))
   const more = others.length > 0 ? ` and ${count(others.length)} more` : ""
-  if (first) return `#${first.id} at ${shownOf(first.known ?? first)}%${more}`
+  if (first) return `#${first.id} ${shownOf(first.known ?? first)}%${more}`
   const ended = now[0]?.known
   return ended ? `#${ended.id} ${standing(ended).toLowerCase()}` : ""
 }
 
-/** What a worker does, in a few words: `#12 at 54%`, `idle 4 min`, `away 12 min`. */
+/** What a worker does, in a few words: `#12 54%`, `idle 4 min`, `away 12 min`; what matters most is first. */
 function doing(worker: WorkerSeen, queue: LiveQueue): string {
   const { state, idle_since, last_heard_at, draining } = worker
   const since = (time: string | null): string =>
@@ -28,7 +28,7 @@ function doing(worker: WorkerSeen, queue: LiveQueue): string {
   const what =
     (state === "rendering" && rendering(worker, queue)) ||
     (state === "idle" ? `idle${since(idle_since)}` : `away${since(last_heard_at)}`)
-  return draining ? `${what}, stopping` : what
+  return draining ? `stopping, ${what}` : what
 }
 
 /** One worker: its name, what it does, and more of it on a click. */

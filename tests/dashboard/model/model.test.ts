@@ -102,6 +102,14 @@ test("an item is shown as of now while the stream is live, and never as of befor
   expect(scene.model.asOfMs(young)).toBe(Date.parse(time(200)))
 })
 
+test("before the first stream an item is shown as of when the page was opened", () => {
+  const scene = new Scene()
+  const old = item({ updated_at: time(10) })
+  jest.setSystemTime(NOW + 30_000)
+  scene.state([old], { connection: CONNECTING })
+  expect(scene.model.asOfMs(old)).toBe(NOW)
+})
+
 test("the end of an item is reported once, with how it ended, and a deletion is not reported as an end", () => {
   const scene = new Scene()
   scene.state([1, 2, 3, 4].map((id) => item({ id, title: `Song ${id}`, status: "processing" })))

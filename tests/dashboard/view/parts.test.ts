@@ -127,13 +127,13 @@ page("a part of the page", () => {
 
   test("says what each worker does, in their order, and hides workers only if there are several to hide", async () => {
     expect(await shown("workers")).toEqual({
-      doing: ["idle 1 min", "away 30 s", "#1 at 10%, stopping", "#1 at 10% and 1 more", "#1 completed"],
+      doing: ["idle 1 min", "away 30 s", "stopping, #1 10%", "#1 10% and 1 more", "#1 completed"],
       // Without a connection nothing counts on.
       lost: "idle 20 s",
       many: ["8", "9", "8, 2 more workers", "8, 3 more workers"],
       joined: ["w-1", "w-2", "w-3", "w-10"],
       // While the reader is in a list, the same ones stay, also if others come first, and say what is true of them now.
-      held: ["w-6 away", "w-7 gone", "w-8 #1 at 10%"],
+      held: ["w-6 away", "w-7 gone", "w-8 #1 10%"],
     })
   })
 

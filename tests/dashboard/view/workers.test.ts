@@ -53,7 +53,7 @@ page("the strip of workers", () => {
     if (claimed === null || claimed === "drain") throw new Error("nothing was claimed")
     const held = { id, token: claimed.lease.token }
     await client.report(held, { progress: 54 })
-    await tab.until(`${text(".worker")} === "gpu-1 #${id} at 54%"`)
+    await tab.until(`${text(".worker")} === "gpu-1 #${id} 54%"`)
     await tab.click(".worker")
     const facts = await tab.until<string>(text(".workers-strip .stream-facts dl"))
     for (const fact of [`#${id} Northern Lights, 54%`, "gpu", "1.2.3"]) expect(facts).toContain(fact)
@@ -66,7 +66,7 @@ page("the strip of workers", () => {
       new MutationObserver(told).observe(lane, { childList: true })
     }))`)
     await client.report(held, { progress: 60 })
-    expect(await tab.evaluate<string>("window.together")).toBe(`#${id} at 60%, lane 60`)
+    expect(await tab.evaluate<string>("window.together")).toBe(`#${id} 60%, lane 60`)
     await tab.until(`${text(".workers-strip .stream-facts dl")}.includes("#${id} Northern Lights, 60%")`)
     expect(await tab.evaluate<boolean>(`document.activeElement.matches(".stream-facts a")`)).toBe(true)
     await client.drain("gpu-1")
@@ -77,7 +77,7 @@ page("the strip of workers", () => {
     // Another button that appears beneath the finger does nothing for a moment.
     await Bun.sleep(450)
     await tab.click(".workers-strip .stream-facts .buttons button")
-    await tab.until(`${text(".worker")} === "gpu-1 #${id} at 60%, stopping"`)
+    await tab.until(`${text(".worker")} === "gpu-1 stopping, #${id} 60%"`)
     await tab.evaluate(`(() => {
       window.said = new Set()
       const note = () => window.said.add(document.querySelector(".worker .meta").textContent)
@@ -85,7 +85,7 @@ page("the strip of workers", () => {
     })()`)
     expect(await client.complete(held)).toMatchObject({ drain: true })
     await tab.until(`!${text(".worker")}.includes("#")`)
-    expect(await tab.evaluate<string[]>("[...window.said]")).not.toContain(`#${id} at 100%, stopping`)
+    expect(await tab.evaluate<string[]>("[...window.said]")).not.toContain(`stopping, #${id} 100%`)
     await tab.click(".worker")
     await tab.click(".workers-strip .stream-facts .buttons button")
     await tab.until(`!${text(".worker")}.includes("stopping")`)
@@ -108,7 +108,7 @@ page("the strip of workers", () => {
     for (let i = 1; i <= 7; i += 1) void wait(`gpu-box-${i}`, "gpu")
     for (let i = 1; i <= 7; i += 1) {
       const id = await here.server.add({ song_id: i, tags: ["gpu"] })
-      await tab.until(`${text(".workers-strip")}.includes("#${id} at 0%")`)
+      await tab.until(`${text(".workers-strip")}.includes("#${id} 0%")`)
     }
     for (const [width, rows] of [
       [1440, 1],
@@ -127,6 +127,13 @@ page("the strip of workers", () => {
         0,
       ])
     }
+    // What a worker does is cut before its name, by which it is known.
+    for (let i = 1; i <= 7; i += 1) await client.drain(`gpu-box-${i}`)
+    await tab.until(`document.querySelectorAll(".worker[data-state=draining]").length === 7`)
+    const parts = `[...document.querySelectorAll(".worker .cut-name, .worker .start")]`
+    expect(
+      await tab.evaluate<number>(`${parts}.filter((one) => one.scrollWidth > one.clientWidth).length`),
+    ).toBe(0)
   })
 
   test("does not cut the names of a few workers, however wide the page is", async () => {
@@ -161,7 +168,7 @@ page("the strip of workers", () => {
     while ((await client.workers()).length < 8) await Bun.sleep(20)
     // What the others do is shown, so the strip has been drawn since.
     const id = await here.server.add({ song_id: 2, tags: ["gpu"] })
-    await tab.until(`document.querySelector(".workers-strip").textContent.includes("#${id} at 0%")`)
+    await tab.until(`document.querySelector(".workers-strip").textContent.includes("#${id} 0%")`)
     expect(await tab.evaluate<string>(shown)).toBe(`${names}`)
     expect(await tab.evaluate<number>(top)).toBe(before)
     await tab.hover("#badge")
