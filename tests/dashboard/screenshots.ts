@@ -129,7 +129,8 @@ try {
   while ((await server.item(5)).progress < 40) await Bun.sleep(500)
   for (const [name, path, options] of pictures) {
     const tab = await browser.open(server.url.replace("127.0.0.1", HOST) + path, options)
-    await tab.until(`document.querySelector("#badge").dataset.state === "live"`)
+    // Live, and not loading any more.
+    await tab.until(`document.querySelector("#badge").innerText.startsWith("Live")`)
     // The bars have caught up, a tick has passed, and the workers and the next starts are known.
     await Bun.sleep(3000)
     await tab.screenshot(`${FOLDER}/${name}.png`)
