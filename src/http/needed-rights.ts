@@ -77,13 +77,12 @@ export const NEEDS: Readonly<Record<string, Need>> = {
  * The table by path and then by method. Joining the two texts for each request would cost more than
  * everything else here.
  */
-const needs = Map.groupBy(Object.entries(NEEDS), ([route]) => route.slice(route.indexOf(" ") + 1))
-const byPath = new Map(
-  [...needs].map(([path, rows]) => [
-    path,
-    new Map(rows.map(([route, need]) => [route.slice(0, route.indexOf(" ")), need])),
-  ]),
-)
+const byPath = new Map<string, Map<string, Need>>()
+for (const [route, need] of Object.entries(NEEDS)) {
+  const [method = "", path = ""] = route.split(" ")
+  const ofPath = byPath.get(path) ?? new Map<string, Need>()
+  byPath.set(path, ofPath.set(method, need))
+}
 
 /** What a route needs; undefined if it has no row. */
 export const needOf = ({ method, path }: Route): Need | undefined => byPath.get(path)?.get(method)

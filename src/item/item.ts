@@ -239,32 +239,25 @@ export const NewItem = Type.Object(
 )
 export type NewItem = Static<typeof NewItem>
 
-const Changeable = Type.Partial(
-  Type.Pick(QueueItem, [
-    "status",
-    "current_step",
-    "progress",
-    "message",
-    "error_message",
-    "song_id",
-    "priority",
-    "title",
-    "video_file_path",
-    "video_file_size",
-    "thumbnail_path",
-    "flag",
-    "kind",
-    "totals",
-    "metadata",
-  ]),
-)
-
 /** What `PUT /queue/:id` takes: a merge, in which an absent key stays as it is. */
 export const ItemChange = Type.Object(
   {
-    ...Changeable.properties,
+    status: Type.Optional(QueueItem.properties.status),
+    current_step: Type.Optional(QueueItem.properties.current_step),
+    progress: Type.Optional(QueueItem.properties.progress),
+    message: Type.Optional(QueueItem.properties.message),
+    error_message: Type.Optional(QueueItem.properties.error_message),
+    song_id: Type.Optional(QueueItem.properties.song_id),
+    priority: Type.Optional(QueueItem.properties.priority),
+    title: Type.Optional(QueueItem.properties.title),
+    video_file_path: Type.Optional(QueueItem.properties.video_file_path),
+    video_file_size: Type.Optional(QueueItem.properties.video_file_size),
+    thumbnail_path: Type.Optional(QueueItem.properties.thumbnail_path),
+    flag: Type.Optional(QueueItem.properties.flag),
     /** The kind of renders that it is like; by default it stays as it is. */
     kind: Type.Optional(GivenKind),
+    totals: Type.Optional(QueueItem.properties.totals),
+    metadata: Type.Optional(QueueItem.properties.metadata),
     available_in: described(
       Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
       "for how many seconds from now workers get the waiting item only by a claim with its `id`; 0 ends the wait",
@@ -275,9 +268,15 @@ export const ItemChange = Type.Object(
 export type ItemChange = Static<typeof ItemChange>
 
 /** What a worker hands over with its success. */
-export const Result = Type.Pick(
-  ItemChange,
-  ["message", "current_step", "video_file_path", "video_file_size", "thumbnail_path", "metadata"],
+export const Result = Type.Object(
+  {
+    message: ItemChange.properties.message,
+    current_step: ItemChange.properties.current_step,
+    video_file_path: ItemChange.properties.video_file_path,
+    video_file_size: ItemChange.properties.video_file_size,
+    thumbnail_path: ItemChange.properties.thumbnail_path,
+    metadata: ItemChange.properties.metadata,
+  },
   { additionalProperties: false },
 )
 export type Result = Static<typeof Result>
@@ -306,7 +305,10 @@ export const ProgressUpdate = Type.Object({
   worker: Type.Optional(QueueItem.properties.worker),
   cancel_requested_at: described(Type.Optional(Time), "when the worker was asked to stop"),
   eta_seconds: described(Type.Optional(Type.Number()), "estimated seconds until it is done"),
-  ...Type.Partial(Foreseen).properties,
+  eta_low_seconds: Type.Optional(Foreseen.properties.eta_low_seconds),
+  eta_high_seconds: Type.Optional(Foreseen.properties.eta_high_seconds),
+  eta_runs: Type.Optional(Foreseen.properties.eta_runs),
+  time_progress: Type.Optional(Foreseen.properties.time_progress),
   basis: described(Type.Optional(Basis), "what `progress` rests on, once it was reported"),
   steps: described(Type.Optional(Steps), "the names of all steps of this attempt, if they were declared"),
   step: described(Type.Optional(Step), "where it is in a render of several steps"),

@@ -3,25 +3,28 @@ import { type Static, Type } from "@sinclair/typebox"
 import { ProgressUpdate, QueueItem } from "../item/item.ts"
 import { described, Time, wholeCount } from "../item/schema-parts.ts"
 
-const Seconds = Type.Optional(Type.Number({ minimum: 0 }))
+const Seconds = Type.Number({ minimum: 0 })
 
 /** When an item that waits will start, as far as that is known; computed for each answer, and never stored. */
 export const Starts = Type.Object({
   starts_in_seconds: described(
-    Seconds,
+    Type.Optional(Seconds),
     "estimated seconds until it starts; absent while unknown, or once it has started",
   ),
   starts_low_seconds: described(
-    Seconds,
+    Type.Optional(Seconds),
     "four times in five it starts between this and `starts_high_seconds`",
   ),
   starts_high_seconds: described(
-    Seconds,
+    Type.Optional(Seconds),
     "four times in five it starts between `starts_low_seconds` and this",
   ),
-  takes_seconds: described(Seconds, "estimated seconds that it will take from then on"),
+  takes_seconds: described(Type.Optional(Seconds), "estimated seconds that it will take from then on"),
 })
 export type Starts = Static<typeof Starts>
+
+/** A member of `Starts` that is always there. */
+const known = (key: keyof Starts) => described(Seconds, Starts.properties[key].description ?? "")
 
 /**
  * A queue item as it is read: one that waits says when it starts, if that is known, and one that failed the line of its
@@ -38,7 +41,9 @@ export const QueueForecastAnswer = Type.Object({
   forecast: Type.Array(
     Type.Object({
       id: Type.Integer({ minimum: 1, description: "the number of the queue item" }),
-      ...Type.Required(Type.Omit(Starts, ["takes_seconds"])).properties,
+      starts_in_seconds: known("starts_in_seconds"),
+      starts_low_seconds: known("starts_low_seconds"),
+      starts_high_seconds: known("starts_high_seconds"),
       takes_seconds: Starts.properties.takes_seconds,
     }),
     { description: "the waiting items whose start is known, in the order in which they start" },

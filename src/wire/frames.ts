@@ -97,9 +97,11 @@ export const Watching = Type.Object(
   { title: "watching: on WebSockets alone" },
 )
 
+const { directive: _workersAlone, ...refusal } = ErrorAnswer.properties
+
 /** The server refused a request of a WebSocket's viewer. The request changed nothing. */
 export const Refused = Type.Object(
-  { ...event("refused"), ...Type.Omit(ErrorAnswer, ["directive"]).properties },
+  { ...event("refused"), ...refusal },
   { title: "refused: on WebSockets alone" },
 )
 
