@@ -8,8 +8,10 @@ import type { MissedUpdates, StreamUpdate } from "./model/hub-messages.ts"
 import { Model } from "./model/model.ts"
 import { queryIn, searchOf } from "./model/query.ts"
 import { unknownRights } from "./model/rights.ts"
+import { screenPath } from "./model/screen-path.ts"
+import { type Glance, glanceOf } from "./model/tab-glance.ts"
 import { unreadWords } from "./model/unread.ts"
-import { capital, count, doneName, nameOf, runningTitle } from "./model/wording.ts"
+import { capital, nameOf } from "./model/wording.ts"
 import { ConnectionBadge } from "./view/connection-badge.ts"
 import { closeDialog } from "./view/dialogs.ts"
 import { byId, el, mark, show } from "./view/dom.ts"
@@ -23,10 +25,8 @@ import type { Screen } from "./view/screen.ts"
 import { selected } from "./view/selected-items.ts"
 import { showVersion } from "./view/server-version.ts"
 import { watchReader } from "./view/steady-lists.ts"
-import { type Glance, TabTitle } from "./view/tab-title.ts"
+import { TabTitle } from "./view/tab-title.ts"
 import { announce, notify, withdrawUndo } from "./view/toasts-and-undo.ts"
-
-const NAME = "Track Studio"
 
 /** The page: one model, one of two screens, drawn at most once a frame. */
 class DashboardPage {
@@ -219,27 +219,16 @@ class DashboardPage {
   }
 
   #seen(): Glance {
-    const { running, done } = this.#model.tallies
-    const isLive = this.#model.isLive()
-    const all = this.#model.lists.running
-    const [first] = all
-    const own = this.#screen.title()
-    const what =
-      running === 1 && first
-        ? runningTitle(doneName(first), all, this.#model.nowMs())
-        : running !== null && running > 1
-          ? runningTitle(`${Math.round(done)}% of ${count(running)}`, all, this.#model.nowMs())
-          : ""
-    const said = own !== "" ? own : what
-    const words = [
-      this.#failedUnseen ? "Failed!" : "",
-      isLive || !this.#model.loaded ? "" : "Not live",
-      said,
-      NAME,
-    ]
-    const title = words.filter((word) => word !== "").join(" · ")
-    const isRunning = first !== undefined
-    return { isRunning, done, isLive, hasFailed: this.#failedUnseen, title }
+    const { tallies, lists, loaded } = this.#model
+    return glanceOf({
+      own: this.#screen.title(),
+      lanes: lists.running,
+      tallies,
+      isLive: this.#model.isLive(),
+      isLoaded: loaded,
+      hasFailed: this.#failedUnseen,
+      nowMs: this.#model.nowMs(),
+    })
   }
 
   /** Moves the focus to the search, also from an item's page. */
@@ -255,7 +244,12 @@ class DashboardPage {
     const { target, button, metaKey, ctrlKey, shiftKey, altKey } = event
     const link = target instanceof Element ? target.closest("a") : null
     if (!link || button !== 0 || metaKey || ctrlKey || shiftKey || altKey || link.target !== "") return
-    if (screenPath(link.pathname) === undefined || link.origin !== location.origin || link.hash !== "") return
+    if (
+      screenPath(link.pathname, BASE.pathname) === undefined ||
+      link.origin !== location.origin ||
+      link.hash !== ""
+    )
+      return
     event.preventDefault()
     if (link.pathname === location.pathname && link.search === location.search) return
     if (this.#screen === this.#home) {
@@ -272,7 +266,7 @@ class DashboardPage {
     unreadHere.read("history")
     const [before, left] = [this.#screen, this.#path]
     this.#path = location.pathname
-    const id = screenPath(this.#path)
+    const id = screenPath(this.#path, BASE.pathname)
     if (id === null) this.#home.want(queryIn(location.search))
     if (typeof id === "number") this.#screen = new ItemScreen(id, this.#model, () => this.#changed())
     else this.#screen = location.pathname.startsWith(`${BASE.pathname}items/`) ? nowhere() : this.#home
@@ -293,14 +287,6 @@ class DashboardPage {
     const to = link ?? this.#main.querySelector<HTMLElement>("h1")
     to?.focus({ preventScroll: true })
   }
-}
-
-/** The item to whose page a path leads; null for the queue's page, undefined for neither. */
-function screenPath(path: string): number | null | undefined {
-  if (path === BASE.pathname) return null
-  const [, id] = /^items\/([1-9][0-9]{0,15})$/.exec(path.slice(BASE.pathname.length)) ?? []
-  // A larger number would name another item.
-  return path.startsWith(BASE.pathname) && Number.isSafeInteger(Number(id)) ? Number(id) : undefined
 }
 
 /** The screen for an address of no item. */

@@ -112,13 +112,17 @@ export const PARTS: readonly Mistake[] = [
       'tags.value.split(",").map((tag) => tag.trim())',
     ],
   ]),
-  ...of("src/dashboard/view/item-progress.ts", TESTS, [
+  ...of(
+    "src/dashboard/view/item-progress.ts",
+    ["tests/dashboard/view/item-progress.test.ts"],
     [
-      "an item of a paused queue says how long it waits",
-      '    if (this.#model.counts?.paused_at) return [where, "The queue is paused"]\n',
-      "",
+      [
+        "an item of a paused queue says how long it waits",
+        '  if (model.counts?.paused_at) return [where, "The queue is paused"]\n',
+        "",
+      ],
     ],
-  ]),
+  ),
   ...of("src/dashboard/view/history.ts", TESTS, [
     [
       "a stretch lists its first updates",

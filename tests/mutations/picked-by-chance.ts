@@ -294,12 +294,12 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
   ),
   ...of(
     "src/dashboard/view/connection-badge.ts",
-    ["tests/dashboard/view/parts.test.ts"],
+    ["tests/dashboard/view/connection-badge.test.ts"],
     [
       [
         "a clock that is behind has a negative offset",
-        '      ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],',
-        '      ["Clock offset", `${Math.round(skewMs)} ms`],',
+        '    ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],',
+        '    ["Clock offset", `${Math.round(skewMs)} ms`],',
       ],
     ],
   ),

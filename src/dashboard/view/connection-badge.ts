@@ -82,6 +82,34 @@ export function badgeWords(
   }
 }
 
+/** Why what is shown may be old, or is not all; empty if it is true now. `unread` is what cannot be loaded, see `Loaded`. */
+export function bannerWords(
+  { state, reason, confirmedMs }: Pick<Connection, "state" | "reason" | "confirmedMs">,
+  nowMs: number,
+  unread: string,
+): string {
+  const isLost = state === "stale" || state === "refused"
+  if (!isLost) return unread === "" ? "" : `${unread}.`
+  if (confirmedMs === null) return `${reason}. Nothing here is live.`
+  const ago = roughly((nowMs - confirmedMs) / 1000)
+  return `${reason}. Showing the state at ${at(confirmedMs, nowMs)}, ${ago} ago.`
+}
+
+/** What is known of the connection, as names and values. */
+export function connectionFacts(
+  { lastEventId, confirmedMs, lagMs, skewMs, reason }: Connection,
+  stats: Stats | null,
+): readonly (readonly [name: string, value: string])[] {
+  return [
+    ...(reason === "" ? [] : [["Problem", reason] as const]),
+    ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
+    ["Latest update", lastEventId === null ? "none" : `ID ${count(lastEventId)}`],
+    ["Latency", lagMs === null ? "idle" : `${Math.round(lagMs)} ms`],
+    ["Uptime", stats === null ? "unknown" : roughly(stats.uptime_seconds)],
+    ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],
+  ]
+}
+
 /** What is wrong with the server, for ears: at once, and then at most once a minute, as some problems come and go. */
 export class SpokenTroubles {
   #titles = ""
@@ -158,15 +186,10 @@ export class ConnectionBadge {
       "data-trust",
       state === "live" ? "now" : confirmedMs === null ? "nothing" : "old",
     )
-    const isLost = state === "stale" || state === "refused"
-    show(this.#banner, (isLost && !(state === "refused" && isExplained)) || unread !== "")
+    const banner = bannerWords(connection, nowMs, unread)
+    show(this.#banner, banner !== "" && !(state === "refused" && isExplained))
     mark(this.#banner, "data-tone", state === "refused" ? "bad" : "warn")
-    const old =
-      confirmedMs === null
-        ? "Nothing here is live."
-        : `Showing the state at ${at(confirmedMs, nowMs)}, ${roughly((nowMs - confirmedMs) / 1000)} ago.`
-    if (isLost) setText(this.#reason, `${reason}. ${old}`)
-    else if (unread !== "") setText(this.#reason, `${unread}.`)
+    if (banner !== "") setText(this.#reason, banner)
     if (unread !== this.#unread) this.#missing(unread, state)
     setText(this.#again, connection.needsToken ? "Enter a token" : "Try now")
     if (state !== this.#state) this.#turned(state, reason)
@@ -189,16 +212,9 @@ export class ConnectionBadge {
   }
 
   #tell(connection: Connection, stats: Stats | null): void {
-    const { lastEventId, confirmedMs, lagMs, skewMs, reason } = connection
-    const facts: [string, string][] = [
-      ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
-      ["Latest update", lastEventId === null ? "none" : `ID ${count(lastEventId)}`],
-      ["Latency", lagMs === null ? "idle" : `${Math.round(lagMs)} ms`],
-      ["Uptime", stats === null ? "unknown" : roughly(stats.uptime_seconds)],
-      ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],
-    ]
-    if (reason !== "") facts.unshift(["Problem", reason])
-    const rows = facts.map(([name, fact]) => el("div", {}, el("dt", {}, name), el("dd", {}, fact)))
+    const rows = connectionFacts(connection, stats).map(([name, fact]) =>
+      el("div", {}, el("dt", {}, name), el("dd", {}, fact)),
+    )
     const troubles = (stats?.degraded ?? []).map(({ title, about }) =>
       el("p", {}, el("b", {}, capital(title)), ` ${capital(about)}.`),
     )

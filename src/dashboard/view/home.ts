@@ -4,6 +4,7 @@ import { BASE } from "../live/server.ts"
 import type { Lists } from "../model/apply-updates.ts"
 import type { StreamUpdate } from "../model/hub-messages.ts"
 import { LaneSize, type Size } from "../model/lane-size.ts"
+import { asFarAsKnown, figuresOf } from "../model/list-figures.ts"
 import { type Ends, isCut, type ListName, LISTS, totalsOf } from "../model/lists.ts"
 import type { Changes, Model } from "../model/model.ts"
 import { ENDED, EVERYTHING, type Query, searchOf } from "../model/query.ts"
@@ -352,22 +353,9 @@ export class Home implements Screen {
 
   /** A list as its section shows it: its items, how many there are in all, and the number for its heading. */
   #part(list: ListName, items: readonly QueueItem[], apart = 0) {
-    const { counts } = this.#model
-    const wanted = this.#seen
-    const isCut = this.#ends[list] !== null
-    const all = counts ? totalsOf(counts, wanted)[list] : undefined
-    if (this.#ends[list] === "unread") return { items, ...UNREAD, count: all === undefined ? "" : count(all) }
-    const found = this.#known(list, items)
-    if (wanted.text !== "") {
-      const isPart = all !== undefined && all > items.length
-      return { items, isCut, count: items.length === 0 ? "" : isPart ? `${found} of ${count(all)}` : found }
-    }
-    const total = isCut && all !== undefined ? all : undefined
-    const number = total === undefined ? found : count(total)
-    return {
-      ...{ items, isCut, total: total === undefined ? undefined : total - apart },
-      count: items.length === 0 && !isCut ? "" : number,
-    }
+    const [ends, { counts }, wanted] = [this.#ends, this.#model, this.#seen]
+    const figures = figuresOf(list, items.length, { ends, counts, wanted }, apart)
+    return { items, ...(ends[list] === "unread" && UNREAD), ...figures }
   }
 
   /** How far the lists of the shown query are known. */
@@ -377,7 +365,7 @@ export class Home implements Screen {
 
   /** How many items of a list there are, as far as they are known. */
   #known(list: ListName, { length }: readonly QueueItem[]): string {
-    return `${count(length)}${this.#ends[list] === null ? "" : "+"}`
+    return asFarAsKnown(length, this.#ends[list])
   }
 
   /**

@@ -27,6 +27,47 @@ import { WaveBar } from "./wave-bar.ts"
 /** Two short texts beside the percentage. */
 type Times = readonly [left: string, elapsed: string]
 
+function waitingTimes(item: QueueItem, model: Model, nowMs: number): Times {
+  const { waiting } = model.lists
+  const place = waiting.findIndex(({ id }) => id === item.id) + 1
+  const total = model.waitingTotal()
+  const where = place > 0 && total !== null ? `${count(place)} of ${count(total)} in the queue` : "Waiting"
+  const missing = model.missing(item.tags)
+  if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(oneLine).join(", ")}`]
+  if (model.counts?.paused_at) return [where, "The queue is paused"]
+  const start = model.startOf(item.id)
+  if (start) return [where, startsText(start, nowMs)]
+  const { available_at, status } = item
+  const isRetry = status === "retrying"
+  if (available_at !== null && Date.parse(available_at) > nowMs)
+    return [where, `${isRetry ? "retries" : "starts"} at ${at(available_at, nowMs)}`]
+  if (isRetry) return [where, "ready to retry"]
+  const { workers: known, lists } = model
+  const isServed =
+    !known.isKnown ||
+    lists.running.length > 0 ||
+    known.workers.some(({ state, draining }) => state !== "away" && !draining)
+  const waits = `${where === "Waiting" ? "for" : "waiting"} ${roughly((nowMs - Date.parse(waitsSince(item))) / 1000)}`
+  return [where, isServed ? waits : `${waits}, no worker runs`]
+}
+
+/** What is said of an item's time beside its percentage. */
+export function timesOf(item: QueueItem, model: Model): Times {
+  const nowMs = model.asOfMs(item)
+  const since = (time: string | null): number => (nowMs - Date.parse(time ?? item.updated_at)) / 1000
+  if (isWaiting(item.status)) return waitingTimes(item, model, nowMs)
+  if (isFinished(item.status)) {
+    const ended = `${standing(item)} ${roughly(since(item.completed_at))} ago`
+    const took = tookOf(item)
+    return [ended, took === "" ? "" : `after ${took}`]
+  }
+  const rest = [bandText(item, nowMs), `${duration(since(item.started_at))} elapsed`]
+  return [
+    item.stalled ? stalledText(item, nowMs) : leftText(item, nowMs) || "Estimating",
+    rest.filter((part) => part !== "").join(" · "),
+  ]
+}
+
 /** The item's present progress, time and step. */
 export class ItemProgress {
   readonly #model: Model
@@ -77,48 +118,8 @@ export class ItemProgress {
 
   /** Shows the times as they are by now. */
   tick(item: QueueItem): void {
-    const [left, elapsed] = this.#times(item)
+    const [left, elapsed] = timesOf(item, this.#model)
     setText(this.#left, left)
     setText(this.#elapsed, elapsed)
-  }
-
-  #times(item: QueueItem): Times {
-    const nowMs = this.#model.asOfMs(item)
-    const since = (time: string | null): number => (nowMs - Date.parse(time ?? item.updated_at)) / 1000
-    if (isWaiting(item.status)) return this.#waiting(item, nowMs)
-    if (isFinished(item.status)) {
-      const ended = `${standing(item)} ${roughly(since(item.completed_at))} ago`
-      const took = tookOf(item)
-      return [ended, took === "" ? "" : `after ${took}`]
-    }
-    const rest = [bandText(item, nowMs), `${duration(since(item.started_at))} elapsed`]
-    return [
-      item.stalled ? stalledText(item, nowMs) : leftText(item, nowMs) || "Estimating",
-      rest.filter((part) => part !== "").join(" · "),
-    ]
-  }
-
-  #waiting(item: QueueItem, nowMs: number): Times {
-    const { waiting } = this.#model.lists
-    const place = waiting.findIndex(({ id }) => id === item.id) + 1
-    const total = this.#model.waitingTotal()
-    const where = place > 0 && total !== null ? `${count(place)} of ${count(total)} in the queue` : "Waiting"
-    const missing = this.#model.missing(item.tags)
-    if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(oneLine).join(", ")}`]
-    if (this.#model.counts?.paused_at) return [where, "The queue is paused"]
-    const start = this.#model.startOf(item.id)
-    if (start) return [where, startsText(start, nowMs)]
-    const { available_at, status } = item
-    const isRetry = status === "retrying"
-    if (available_at !== null && Date.parse(available_at) > nowMs)
-      return [where, `${isRetry ? "retries" : "starts"} at ${at(available_at, nowMs)}`]
-    if (isRetry) return [where, "ready to retry"]
-    const { workers: known, lists } = this.#model
-    const isServed =
-      !known.isKnown ||
-      lists.running.length > 0 ||
-      known.workers.some(({ state, draining }) => state !== "away" && !draining)
-    const waits = `${where === "Waiting" ? "for" : "waiting"} ${roughly((nowMs - Date.parse(waitsSince(item))) / 1000)}`
-    return [where, isServed ? waits : `${waits}, no worker runs`]
   }
 }

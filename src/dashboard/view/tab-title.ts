@@ -1,21 +1,8 @@
+import type { Glance } from "../model/tab-glance.ts"
 import { byId } from "./dom.ts"
 
 const SIZE = 64
 const EVERY_MS = 1000
-
-/** What the tab's icon and title show. */
-export interface Glance {
-  /** Whether anything is running. */
-  readonly isRunning: boolean
-  /** In percent. */
-  readonly done: number
-  /** Whether what is shown is true now. */
-  readonly isLive: boolean
-  /** Whether an item has failed that the reader has not seen. */
-  readonly hasFailed: boolean
-  /** The text of the tab. */
-  readonly title: string
-}
 
 function drawn({ done, isLive, hasFailed }: Glance): string | null {
   const canvas = document.createElement("canvas")
