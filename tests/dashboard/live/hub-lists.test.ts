@@ -148,6 +148,16 @@ test("a hub that was closed while a list was read does not read it again, even i
   expect(calls.length).toBe(asked)
 })
 
+test("a list that could not be read on is not read on once everything was read again from the beginning", async () => {
+  hub.receive("tab", { type: "more", list: "finished" })
+  await failAll()
+  await far.cut()
+  far.connect(true)
+  await calm()
+  // One page, as at first.
+  expect([...shown.items.values()].filter(({ status }) => isFinished(status))).toHaveLength(3)
+})
+
 test("who has everything tried again gets the figures within a second, too, and not at their next time", async () => {
   const { calls } = spyOn(server, "counts").mock
   for (const { length } = calls; calls.length === length; await settled()) jest.advanceTimersByTime(100)

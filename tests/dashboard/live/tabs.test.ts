@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, expect, jest, spyOn, test } from "bun:test"
 
 import { Hub } from "../../../src/dashboard/live/hub.ts"
+import { server } from "../../../src/dashboard/live/server.ts"
+import { serveTabs } from "../../../src/dashboard/live/shared-worker.ts"
 import { StreamTrust } from "../../../src/dashboard/live/stream-trust.ts"
 import { HubLine } from "../../../src/dashboard/live/tabs.ts"
+import type { FromHub, ToHub } from "../../../src/dashboard/model/hub-messages.ts"
 
 const MINUTE_MS = 60_000
 
@@ -30,12 +33,24 @@ class Shared {
   }
 }
 
-const globals = { document: undefined, addEventListener: () => undefined, SharedWorker: undefined }
+/** What the window, or the worker, is listening to. */
+let heard = new EventTarget()
+
+/** What a page hears that comes back from the browser's memory. */
+class Back extends Event {
+  readonly persisted = true
+}
+
+const globals = {
+  ...{ document: undefined, SharedWorker: undefined, PageTransitionEvent: Back },
+  addEventListener: (type: string, hear: (event: Event) => void) => heard.addEventListener(type, hear),
+}
 const before = Object.getOwnPropertyDescriptors(globalThis)
 beforeEach(() => {
   jest.useFakeTimers()
   done = []
   tab = shown()
+  heard = new EventTarget()
   Object.assign(globalThis, globals, { document: tab })
   spyOn(StreamTrust.prototype, "run").mockResolvedValue()
   for (const name of ["pause", "wake"] as const)
@@ -80,4 +95,67 @@ test("a shared worker that says nothing for eight seconds while the tab is shown
   expect([line.holder, done]).toEqual(["worker", []])
   jest.advanceTimersByTime(500)
   expect([line.holder, done]).toEqual(["tab", ["left", "wake"]])
+})
+
+test("a tab says to its worker what its reader wants, and leaves it when the reader leaves the page", () => {
+  const said: string[] = []
+  class Told {
+    readonly port = {
+      ...{ addEventListener: () => undefined, start: () => done.push("started") },
+      postMessage: (message: ToHub) => said.push(Object.values(message).join(" ")),
+      close: () => void done.push("left"),
+    }
+  }
+  Object.assign(globalThis, { SharedWorker: Told })
+  const line = new HubLine(() => undefined)
+  show(false)
+  line.more("finished")
+  line.count()
+  heard.dispatchEvent(new Event("online"))
+  heard.dispatchEvent(new Event("pagehide"))
+  expect(said).toEqual(["hello true", "visible false", "more finished", "count", "retry", "bye"])
+  expect(done).toEqual(["started", "left"])
+  // A page that is opened for the first time has its worker already.
+  heard.dispatchEvent(new Event("pageshow"))
+  expect(said.length).toBe(6)
+})
+
+test("a tab passes on what its hub says, and a page that comes back from the browser's memory is connected again", () => {
+  const said = spyOn(Hub.prototype, "receive")
+  const close = spyOn(Hub.prototype, "close")
+  new HubLine(() => undefined)
+  heard.dispatchEvent(new Event("pagehide"))
+  expect(close).toHaveBeenCalledTimes(1)
+  heard.dispatchEvent(new Back("pageshow"))
+  expect(said.mock.calls).toEqual([
+    ["this", { type: "hello", visible: true }],
+    ["this", { type: "hello", visible: true }],
+  ])
+})
+
+test("a shared worker answers each tab alone, tells all of them what happens, and forgets one that says bye", async () => {
+  spyOn(Hub.prototype, "receive").mockRestore()
+  spyOn(StreamTrust.prototype, "probe").mockResolvedValue(null)
+  spyOn(server, "counts").mockRejectedValue(new Error("not asked for here"))
+  const open = () => {
+    const got: FromHub["type"][] = []
+    const port = Object.assign(new EventTarget(), {
+      postMessage: ({ type }: FromHub) => got.push(type),
+      ...{ start: () => undefined, close: () => done.push("closed") },
+    })
+    const event = new MessageEvent("connect")
+    Object.defineProperty(event, "ports", { value: [port] })
+    heard.dispatchEvent(event)
+    const say = (data: ToHub): boolean => port.dispatchEvent(new MessageEvent("message", { data }))
+    return { got, say }
+  }
+  serveTabs()
+  const [one, other] = [open(), open()]
+  one.say({ type: "hello", visible: false })
+  expect([one.got, other.got]).toEqual([["state"], []])
+  jest.advanceTimersByTime(2000)
+  expect([one.got, other.got]).toEqual([["state", "connection"], ["connection"]])
+  one.say({ type: "bye" })
+  jest.advanceTimersByTime(2000)
+  expect([one.got.length, other.got.length, done]).toEqual([2, 2, ["closed"]])
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
+import type { StreamUpdate } from "../../../src/dashboard/model/hub-messages.ts"
 import { Timeline } from "../../../src/dashboard/model/timeline.ts"
 import {
   aboutTime,
@@ -73,6 +74,33 @@ describe("the timeline", () => {
       "Deleted",
     ])
     expect(timeline.points).toHaveLength(updates.length)
+  })
+
+  test("has the colour of what happened: good, bad, to be watched, under way, or none", () => {
+    const toneOf = (last: Partial<StreamUpdate>, before: Partial<StreamUpdate> = {}): string => {
+      const timeline = new Timeline()
+      for (const one of [update(1, before), update(2, last)]) timeline.add(one)
+      const entry = timeline.entries.at(-1)
+      return entry?.kind === "happening" ? entry.tone : ""
+    }
+    const failed = { status: "failed", outcome: "failed" } as const
+    const waiting = { status: "queued", attempt: 0 } as const
+    expect([
+      toneOf({ status: "completed", outcome: "completed" }),
+      toneOf(failed),
+      toneOf({ ...failed, outcome: "lost" }),
+      toneOf({ ...failed, outcome: "cancelled" }),
+      toneOf({ status: "retrying" }),
+      toneOf({ status: "retrying", message: OWN_MESSAGES.restored }),
+      toneOf({ stalled: true }),
+      toneOf({ cancel_requested_at: time(2) }),
+      toneOf({}, waiting),
+      toneOf(waiting),
+      toneOf({ deleted: true }),
+      toneOf({ ...waiting, message: "Renamed" }, waiting),
+    ]).toEqual([
+      ...["good", "bad", "bad", "quiet", "warn", "quiet", "warn", "warn", "run", "quiet", "quiet", "quiet"],
+    ])
   })
 
   test("says of an attempt that a restore interrupted that it was interrupted, and not that it failed", () => {
