@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import fc from "fast-check"
 
+import { worthDecoding } from "../../src/renderers/failures-in-flood.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
 
 setDefaultTimeout(180_000)
@@ -58,4 +59,13 @@ test("a line without an end is not decoded once it is too long, and what follows
   const { told, decoded } = heard([long, long, long, rest], false)
   expect(told.reports.at(-1)).toMatchObject({ unit: { done: 1, total: 5 } })
   expect(decoded).toBe(long.length + rest.length)
+})
+
+test("of lines in a flood, only whole ones without a failure need no decoding", () => {
+  const [bytes, text] = [new TextEncoder(), new TextDecoder()]
+  const left = (output: string): string => text.decode(worthDecoding(bytes.encode(output)))
+  expect(left("end\none\ntwo\nbegin")).toBe("end\nbegin")
+  // UTF-16 has a NUL in each character, and is read whole.
+  for (const whole of ["none", "end\nbegin", "end\nan error\nbegin", "e\no\0n\0\nb"])
+    expect(left(whole)).toBe(whole)
 })

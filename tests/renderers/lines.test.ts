@@ -24,6 +24,7 @@ describe("a percentage", () => {
     ["######################## 45.5%", 45.5],
     ["encoding 12.3/45.6 MB", (12.3 / 45.6) * 100],
     ["encoding 512 MB / 2 GB", 25],
+    ["encoding 45.6/45.6 MB", 100],
   ])("%j", (line, percent) => {
     expect((percentIn(line)?.fraction ?? Number.NaN) * 100).toBeCloseTo(percent, 9)
   })

@@ -27,3 +27,14 @@ test("the last bytes are kept, at least as many as asked for, and those before a
     ),
   )
 })
+
+test("a few bytes do not keep the buffer in memory into which they were read, and many are not copied", () => {
+  const unread = new UnreadOutput(1000)
+  const buffer = new Uint8Array(100)
+  for (const size of [49, 50]) unread.push({ output: 1, bytes: buffer.subarray(0, size) })
+  const sizes = unread.take().chunks.map(({ bytes }) => [bytes.length, bytes.buffer.byteLength])
+  expect(sizes).toEqual([
+    [49, 49],
+    [50, 100],
+  ])
+})
