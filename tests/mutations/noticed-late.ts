@@ -293,4 +293,47 @@ export const NOTICED_LATE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/dashboard/live/hub.ts",
+    ["tests/dashboard/live/hub-lists.test.ts"],
+    [
+      [
+        "a list is read on although everything was read again",
+        "    this.#owed.clear()\n    for (let times = 0; ; times += 1) {",
+        "    for (let times = 0; ; times += 1) {",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/counts.ts",
+    ["tests/dashboard/model/tab-and-headings.test.ts"],
+    [
+      [
+        "lost items are no failures of the last hour",
+        "failed: last_hour.failed + last_hour.lost",
+        "failed: last_hour.failed",
+      ],
+    ],
+  ),
+  ...of(
+    "src/dashboard/model/model.ts",
+    ["tests/dashboard/model/changes.test.ts"],
+    [["what was read again is not drawn again", "    this.#all = true\n", ""]],
+  ),
+  ...of(
+    "src/renderers/nested-counts.ts",
+    ["tests/renderers/counted-bars.test.ts"],
+    [
+      [
+        "a new bar inside the last counted thing is the next work",
+        "    if (innermost) innermost.hasInner = true\n",
+        "",
+      ],
+    ],
+  ),
+  ...of(
+    "src/renderers/failures-in-flood.ts",
+    ["tests/renderers/failures-in-flood.test.ts"],
+    [["a failure in a flood of UTF-16 is not read", " || all.includes(NUL)", ""]],
+  ),
 ]

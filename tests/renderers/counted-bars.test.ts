@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
+import { listen } from "./captures.ts"
 import { each, lf, type Program, read, TENTHS, tqdm } from "./programs.ts"
 
 test("a step in brackets is around its percentage from the first line on, as long as that says less", () => {
@@ -126,4 +127,14 @@ describe("a count without a noun contains the samples, tiles and steps behind it
     const lines = [1, 2, 3, 4, 5, 6].map((n) => `cfg 7/10, step ${n}/10\n`)
     expect(read(lines, 10)).toMatchObject({ last: 50, most: 50 })
   })
+})
+
+test("a bar with another name inside the last counted thing is a part of it, like those inside the others", () => {
+  const rendered = (image: number, bar: string): string[] => [
+    `image ${image}/3`,
+    ...[0, 50, 90].map((percent) => `${bar}: ${percent}%`),
+  ]
+  const lines = [...rendered(1, "sky"), ...rendered(2, "sky"), ...rendered(3, "sea")]
+  const { progress } = listen("lines", undefined, lines.map((line) => `${line}\n`).join(""))
+  expect(progress.map((percent = 0) => Math.floor(percent))).toEqual([0, 16, 30, 33, 50, 63, 66, 83, 96])
 })
