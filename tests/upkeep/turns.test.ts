@@ -17,20 +17,20 @@ import { SizeLimit } from "../../src/upkeep/size-limit.ts"
 /** Stands for all that the services need; here it only matters when their turns come. */
 const any: never = new Proxy({}, { get: () => () => Number.NaN }) as never
 
-test.each<[name: string, ms: number, service: Repeating]>([
-  ["RescueAndStall", 900, new RescueAndStall(any, any, any)],
-  ["DatabaseCheck", 900, new DatabaseCheck(any, any, any)],
-  ["Descriptors", 900, new Descriptors(any, any)],
-  ["EventLoop", 900, new EventLoop(any, any)],
-  ["Ballast", 900, new Ballast(any)],
-  ["SizeLimit", 1800, new SizeLimit(any, any, any, any)],
-  ["Fleet", 2000, new Fleet(any, any)],
-  ["MissedRings", 5400, new MissedRings(any, any)],
-  ["DiskLowWarning", 9900, new DiskLowWarning(any, any)],
-  ["Backups", 60_000, new Backups(any)],
-  ["Compaction", 60_000, new Compaction(any)],
-  ["Retention", 60_000, new Retention(any, any, any, any)],
-])("%s takes a turn every %d ms, and none before", async (_name, ms, service) => {
+test.each<[name: string, seconds: number, service: Repeating]>([
+  ["RescueAndStall", 1, new RescueAndStall(any, any, any)],
+  ["DatabaseCheck", 1, new DatabaseCheck(any, any, any)],
+  ["Descriptors", 1, new Descriptors(any, any)],
+  ["EventLoop", 1, new EventLoop(any, any)],
+  ["Ballast", 1, new Ballast(any)],
+  ["SizeLimit", 2, new SizeLimit(any, any, any, any)],
+  ["Fleet", 2, new Fleet(any, any)],
+  ["MissedRings", 6, new MissedRings(any, any)],
+  ["DiskLowWarning", 10, new DiskLowWarning(any, any)],
+  ["Backups", 60, new Backups(any)],
+  ["Compaction", 60, new Compaction(any)],
+  ["Retention", 60, new Retention(any, any, any, any)],
+])("%s takes its turns every %d s, or up to a fifth sooner", async (_name, seconds, service) => {
   let nowMs = 0
   let ring = (): void => undefined
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
@@ -38,14 +38,14 @@ test.each<[name: string, ms: number, service: Repeating]>([
     ((run: () => void) => (ring = run)) as never,
   )
   using turn = spyOn(service, "turn").mockImplementation(() => undefined)
-  const turnsAt = (atMs: number): number => {
-    nowMs = atMs
+  const turnsAfter = (times: number): number => {
+    nowMs = times * seconds * 1000
     ring()
     return turn.mock.calls.length
   }
   await Repeating.prototype.start.call(service)
-  expect([turnsAt(ms - 1), turnsAt(ms)]).toEqual([0, 1])
+  expect([turnsAfter(0.79), turnsAfter(1)]).toEqual([0, 1])
   await new Promise(setImmediate)
-  expect([turnsAt(2 * ms - 1), turnsAt(2 * ms)]).toEqual([1, 2])
+  expect([turnsAfter(1.59), turnsAfter(2)]).toEqual([1, 2])
   await service.stop()
 })

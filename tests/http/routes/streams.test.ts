@@ -25,11 +25,12 @@ test("the figures say what is open here, or in the whole fleet if that is asked 
     servers: () => Promise.resolve(servers),
     streams: { stats: () => Promise.resolve({ open, bounds }) },
   }
+  let steadyMs = 5000
+  using _clock = spyOn(performance, "now").mockImplementation(() => steadyMs)
   const app = createApp(parts as AppParts)
+  steadyMs += 90_500
   const ask = async (query: string): Promise<unknown> =>
     (await app.handle(new Request(`http://127.0.0.1/api/v1/progress/stats${query}`))).json()
-  const startedMs = performance.now()
-  using _clock = spyOn(performance, "now").mockImplementation(() => startedMs + 90_500)
   const figures = {
     connected_clients: 3,
     timestamp: SINCE,
