@@ -29,14 +29,13 @@ function played(
   }
   const link: unknown = {
     ask,
-    // As often as an answer is lost, the work is done again.
+    // Once an answer is lost, the work is done again.
     async patiently(work: () => Promise<unknown>) {
-      for (;;) {
-        try {
-          return await work()
-        } catch (error) {
-          if (!(error instanceof LateError)) throw error
-        }
+      try {
+        return await work()
+      } catch (error) {
+        if (!(error instanceof LateError)) throw error
+        return await work()
       }
     },
   }
@@ -68,14 +67,14 @@ test("a group whose answer was lost is not sent again if its note is there, and 
   expect(asked).toMatchObject({ groups: 3, entries: 2, marks: [0, null] })
 })
 
-test("it is sent again if only the note of the group before is there", async () => {
+test("a group whose answer was lost is sent again if only the note of the group before is there", async () => {
   const { send, asked } = played(secondIsLost, [{ no: 1, kept: "[1]" }])
   await send()
   expect(await send()).toEqual(new Set([3]))
   expect(asked).toMatchObject({ groups: 3, entries: 2 })
 })
 
-test("without any note nobody knows whether it was stored: it is not sent again", async () => {
+test("a group whose answer was lost is not sent again without any note, because nobody knows whether it was stored", async () => {
   const { send, asked } = played(secondIsLost)
   await send()
   await expect(send()).rejects.toThrow("it is not known whether this change was stored")
