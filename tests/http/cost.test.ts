@@ -3,9 +3,11 @@ import { expect, test } from "bun:test"
 import { type Sucrose, sucrose } from "elysia/sucrose"
 
 import { type AppParts, createApp } from "../../src/http/app.ts"
+import { jsonBody, optionalJsonBody } from "../../src/http/body.ts"
 import { UNPROTECTED } from "./unprotected.ts"
 
-test("no hook and no route names the whole context, so no request pays for cookies or a copy of its headers", () => {
+/** An app without a queue: only its routes are looked at. */
+function bareApp() {
   const parts: Partial<Record<keyof AppParts, unknown>> = {
     host: "127.0.0.1",
     corsOrigins: [],
@@ -14,7 +16,11 @@ test("no hook and no route names the whole context, so no request pays for cooki
     commit: "none",
     ...UNPROTECTED,
   }
-  const app = createApp(parts as AppParts)
+  return createApp(parts as AppParts)
+}
+
+test("no hook and no route names the whole context, so no request pays for cookies or a copy of its headers", () => {
+  const app = bareApp()
   const inference: unknown = Reflect.get(app, "inference")
   expect(inference).toMatchObject({
     body: false,
@@ -29,5 +35,15 @@ test("no hook and no route names the whole context, so no request pays for cooki
     if (method === "OPTIONS") continue
     const inferred = sucrose({ handler, ...hooks } as Sucrose.LifeCycle)
     expect([method, path, inferred.cookie, inferred.headers]).toEqual([method, path, false, false])
+  }
+})
+
+test("each route that takes a JSON body lets its caller in before it reads the body, and limits what it reads", () => {
+  const taking = bareApp().routes.filter(({ hooks }) => hooks.body !== undefined)
+  expect(taking).not.toBeEmpty()
+  for (const { method, path, hooks } of taking) {
+    const parsers: { fn: unknown }[] = hooks.parse ?? []
+    const isOurs = parsers.some(({ fn }) => fn === jsonBody || fn === optionalJsonBody)
+    expect([method, path, isOurs]).toEqual([method, path, true])
   }
 })
