@@ -32,6 +32,7 @@ const HINT =
 /** A Python program says with it that another program failed. */
 const FAILED_BELOW = /\bCalledProcessError\b/
 /** Blender 5 puts a stroke before all lines of a traceback but the first. */
+const STROKE = /^ {20,}\| /
 const EXCEPTION = /^(?: {20,}\| )?[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
 /** How the command ended, before its own words. */
 const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
@@ -92,7 +93,8 @@ function howEnded(lines: readonly string[]): string | undefined {
 function lastWords(lines: readonly string[]): string | undefined {
   const words = lines.findLast((one) => !FIGURES.test(one) && one.search(NONE) < 0)
   const [, code] = EXIT_CODE.exec(lines[0] ?? "") ?? []
-  return code === undefined || words === undefined || words === lines[0] ? words : `code ${code}: ${words}`
+  if (code === undefined || words === undefined || words === lines[0]) return words
+  return `code ${code}: ${words.replace(STROKE, "").trim()}`
 }
 
 /** What a line means, if it is the one in which Blender names the report of its crash; otherwise undefined. */
@@ -133,7 +135,7 @@ export function causeOf(error: string): string {
   const ended = howEnded(lines)
   const crash = lines.map(crashIn).findLast((one) => one !== undefined)
   return (found ?? ended ?? crash ?? lines.findLast(namesCause) ?? lastWords(lines) ?? lines.at(-1) ?? error)
-    .replace(/^ {20,}\| /, "")
+    .replace(STROKE, "")
     .trim()
     .replace(COMPONENTS, (_all, name: string) => `${name.trimEnd()}: `)
 }

@@ -88,8 +88,8 @@ test.each([
     "code 3: rendering Northern Lights (20 s)",
   ],
   [
-    "a step whose last words are no cause",
-    "step 2 of 3 (Loudness): the command ended with code 4\nmeasuring",
+    "a step whose last words are no cause, and are indented",
+    "step 2 of 3 (Loudness): the command ended with code 4\n    measuring",
     "code 4: measuring",
   ],
   [

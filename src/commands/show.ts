@@ -23,7 +23,7 @@ import { reasonsToWait } from "./why-it-waits.ts"
 /** What is known of an item, by name; a value that is not known is empty. */
 type Facts = readonly (readonly [name: string, fact: string])[]
 
-/** An error as it is shown: the line that names the cause, then the end of the error, or all of it. */
+/** An error as it is shown: its cause in one line, then the end of the error, or all of it. */
 function errorOf({ error_message }: ReadItem, isWhole: boolean): Facts {
   const lines = error_message.trimEnd().split(/\r\n|[\r\n]/)
   const cause = causeOf(error_message)

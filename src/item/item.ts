@@ -296,7 +296,7 @@ export const ProgressUpdate = Type.Object({
   error_message: Type.Optional(QueueItem.properties.error_message),
   error_cause: described(
     Type.Optional(Text),
-    "the line of `error_message` that names the cause, at most 400 characters of it; absent without an error",
+    "why it failed, in one line: the line of `error_message` that names the cause, or else its last words, behind the exit code if that is known, such as `code 3: rendering`; at most 400 characters of it; absent without an error",
   ),
   timestamp: described(Time, "when the item changed"),
   title: Type.Optional(QueueItem.properties.title),

@@ -27,8 +27,8 @@ export type Starts = Static<typeof Starts>
 const known = (key: keyof Starts) => described(Seconds, Starts.properties[key].description ?? "")
 
 /**
- * A queue item as it is read: one that waits says when it starts, if that is known, and one that failed the line of its
- * error that names the cause.
+ * A queue item as it is read: one that waits says when it starts, if that is known, and one that failed says why, in one
+ * line.
  */
 export const ReadItem = Type.Object(
   { ...QueueItem.properties, error_cause: ProgressUpdate.properties.error_cause, ...Starts.properties },

@@ -4,7 +4,7 @@ import { causeLine, colourOf, count, plain } from "../model/wording.ts"
 import { copy } from "./clipboard.ts"
 import { el, icon, mark, setText, show } from "./dom.ts"
 
-/** Why an item failed: the line that names the cause, the end of the text, and all of it on request. */
+/** Why an item failed: its cause in one line, the end of the text, and all of it on request. */
 export class FailureBox {
   readonly #cause = el("p", { class: "cause", dir: "auto" })
   readonly #text = el("pre", { tabindex: 0, dir: "auto" })
