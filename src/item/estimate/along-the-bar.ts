@@ -1,7 +1,7 @@
-import { withoutDigits } from "./count-in-words.ts"
+import { NO_COUNT, withoutDigits } from "./count-in-words.ts"
 import type { Run } from "./earlier-run.ts"
 import type { Point } from "./step-line.ts"
-import type { StepTrace, Trace } from "./trace.ts"
+import { STEPS, type StepTrace, type Trace } from "./trace.ts"
 
 /** If the percentages of a step begin by more points than this below what was reached before, they are the step's own. */
 const OWN_BAR = 20
@@ -36,18 +36,50 @@ const oneStep = (percent: readonly Point[], totals: StepTrace["totals"]): StepTr
   ...(totals && { totals }),
 })
 
-/** The names of the steps of these runs, as they are and without the numbers in them. */
-export const namesIn = (runs: readonly Run[]): ReadonlySet<string> =>
-  new Set(runs.flatMap(({ steps }) => steps.flatMap(({ name }) => [name, withoutDigits(name)])))
+/** What the words of a step count, whatever the words are. */
+const IN_WORDS = "#"
+
+/** What a step counts, with its place among the steps; undefined if it counts nothing. */
+function countedAt(
+  { unit, index }: StepTrace,
+  counted: Point | readonly Point[] | undefined,
+): string | undefined {
+  if (unit === NO_COUNT || unit === STEPS || (unit === "" && !counted)) return undefined
+  return `${index} ${unit === "" || unit.includes(IN_WORDS) ? IN_WORDS : unit}`
+}
+
+/** What is known of the steps of some runs without comparing them. */
+export interface KnownSteps {
+  /** Their names, as they are and without the numbers in them. */
+  readonly names: ReadonlySet<string>
+  /** What each run counts in exactly one of its steps, and at the same place. */
+  readonly counted: ReadonlySet<string>
+}
+
+/** The counts of a run's steps that show which step it is: no other step of the run counts the same. */
+function countsOf({ steps }: Run): ReadonlySet<string> {
+  const all = steps.flatMap((step) => countedAt(step, step.lines.unit) ?? [])
+  const unitOf = (key: string): string => key.slice(key.indexOf(" "))
+  return new Set(all.filter((key) => all.filter((other) => unitOf(other) === unitOf(key)).length === 1))
+}
+
+/** See `KnownSteps`. */
+export function knownSteps(runs: readonly Run[]): KnownSteps {
+  const names = new Set(runs.flatMap(({ steps }) => steps.flatMap(({ name }) => [name, withoutDigits(name)])))
+  const [first = new Set<string>(), ...others] = runs.map(countsOf)
+  return { names, counted: new Set([...first].filter((key) => others.every((keys) => keys.has(key)))) }
+}
 
 /**
- * Whether an attempt now says something that none of these names is: the title of a song, or the name of a file. That names no
- * step that a run had.
+ * Whether an attempt now says something that no run said: the title of a song, or the name of a file. That names no step
+ * that a run had, unless it is known by what it counts.
  */
-export function isInOtherWords({ steps }: Trace, names: ReadonlySet<string>): boolean {
-  const { name = "", total } = steps.at(-1) ?? {}
-  if (name === "" || total !== undefined || names.has(name)) return false
-  return !names.has(withoutDigits(name))
+export function isInOtherWords({ steps, latest }: Trace, { names, counted }: KnownSteps): boolean {
+  const last = steps.at(-1)
+  if (!last || last.name === "" || last.total !== undefined || names.has(last.name)) return false
+  if (names.has(withoutDigits(last.name))) return false
+  const key = countedAt(last, latest.unit)
+  return key === undefined || !counted.has(key)
 }
 
 /** These runs as if each had one step, in which its percentages went on; without those that reported none. */

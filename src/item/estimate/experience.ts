@@ -1,4 +1,10 @@
-import { isInOtherWords, namesIn, runsAlongTheBar, traceAlongTheBar } from "./along-the-bar.ts"
+import {
+  isInOtherWords,
+  type KnownSteps,
+  knownSteps,
+  runsAlongTheBar,
+  traceAlongTheBar,
+} from "./along-the-bar.ts"
 import { mean } from "./averages.ts"
 import {
   askRun,
@@ -60,8 +66,8 @@ export interface Experience {
    * only the latest point.
    */
   readonly remembered: WeakMap<readonly StepTrace[], Remembered>
-  /** The names of the steps; see `namesIn`. */
-  readonly names: ReadonlySet<string>
+  /** The steps, as far as words and counts show them. */
+  readonly known: KnownSteps
   /** What the percentages of these runs teach, without their steps; undefined if they reported none. */
   readonly alongTheBar: () => Experience | undefined
 }
@@ -208,7 +214,7 @@ function trialsOf(known: KnownRuns, part: number): Trial[] {
 }
 
 /** What is known of an attempt whose words no run used. It is prepared when it is first needed: most kinds never need it. */
-function inOtherWords(runs: readonly Run[]): Pick<Experience, "names" | "alongTheBar"> {
+function inOtherWords(runs: readonly Run[]): Pick<Experience, "known" | "alongTheBar"> {
   let made: { readonly experience: Experience | undefined } | undefined
   const alongTheBar = (): Experience | undefined => {
     if (!made) {
@@ -217,7 +223,7 @@ function inOtherWords(runs: readonly Run[]): Pick<Experience, "names" | "alongTh
     }
     return made.experience
   }
-  return { names: namesIn(runs), alongTheBar }
+  return { known: knownSteps(runs), alongTheBar }
 }
 
 /** What these runs teach. The newest run is the last one. */
@@ -269,7 +275,7 @@ export function ask(
   place: AttemptNow,
   experience: Experience,
 ): { readonly left: number; readonly deviation: number; readonly extent: Range } | undefined {
-  const barOnly = isInOtherWords(place.trace, experience.names) ? experience.alongTheBar() : undefined
+  const barOnly = isInOtherWords(place.trace, experience.known) ? experience.alongTheBar() : undefined
   const trace = barOnly && traceAlongTheBar(place.trace)
   if (barOnly && trace) return ask({ ...place, trace }, barOnly)
   const { steps } = place.trace

@@ -123,16 +123,17 @@ const isBelow = (value: number | undefined, last: Point | undefined): boolean =>
   value !== undefined && last !== undefined && value < BEGAN_AGAIN * last[0]
 
 /** Whether a percentage is clearly lower than the one that was reached. */
-const isLower = (percent: number | undefined, reached: number): boolean =>
-  percent !== undefined && percent <= reached - WAVERS
+const isLower = (percent: number | undefined, { latest, from }: Trace): percent is number =>
+  percent !== undefined && percent <= (latest.percent?.[0] ?? from) - WAVERS
 
 /** Whether the signal of a report has begun again. */
 function fell(
-  { latest }: Trace,
+  trace: Trace,
   step: StepTrace,
   report: TracedReport,
   { media, unit, percent }: Values,
 ): boolean {
+  const { latest } = trace
   const { name, done = 0, total = 0 } = report.unit ?? {}
   const isPercentage = name === PERCENT
   // If there is more to do than was known, the fraction that is done becomes smaller; what is done does not.
@@ -140,7 +141,7 @@ function fell(
   const isCounted = isPercentage || (name === step.unit && step.size > 0)
   return (
     isBelow(media, latest.media) ||
-    (isBelow(percent, latest.percent) && isLower(percent, latest.percent?.[0] ?? 0)) ||
+    (isBelow(percent, latest.percent) && isLower(percent, trace)) ||
     (isCounted && isBelow(isMore ? done / step.size : unit, latest.unit))
   )
 }
@@ -260,8 +261,7 @@ function grownLine({ lines, latest, from }: Trace, signal: Signal, point: Point)
  * The same trace if nothing has moved.
  */
 function drawn(trace: Trace, { media, unit, percent }: Values, at: number): Trace {
-  const isBack = percent !== undefined && isLower(percent, trace.latest.percent?.[0] ?? trace.from)
-  const before = isBack ? setBack(trace, percent) : trace
+  const before = isLower(percent, trace) ? setBack(trace, percent) : trace
   const { steps, lines, latest, from } = before
   const newMedia = nextOf(before, "media", media, at)
   const newUnit = nextOf(before, "unit", unit, at)
@@ -388,7 +388,7 @@ export function traced(trace: Trace, told: TracedReport, at: number): Trace {
   if (goesOn && isBack && isNoCount(report, last, trace.latest))
     return followed(uncounted(trace, last), told, valuesOf(told), at)
   if (goesOn || at < last.at) return followed(trace, report, values, at)
-  const rest: TracedReport = { progress: report.progress }
+  const rest: TracedReport = isLast && isLower(values.percent, trace) ? {} : { progress: report.progress }
   if (isLast || goesOnBeside(trace, report, values)) return followed(trace, rest, valuesOf(rest), at)
   const from = Math.min(HELD_AT, beginsAt(trace, report))
   const steps = [...settled(trace), begun(told, last.name, last.index + 1, round(at, 1000), from)]

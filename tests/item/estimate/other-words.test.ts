@@ -49,6 +49,37 @@ test("a percentage of its own in each step is no place on the bar, whatever the 
   expect(figuresOf(scoresOf(attempts, 3)).barMean).toBeLessThan(2)
 })
 
+test("a step that is named after its song is known by what it counts, as long as no other step counts the same", () => {
+  const { about, between } = chance(7)
+  const attempts = Array.from({ length: 8 }, (_, item): Attempt => {
+    const length = between(90, 600)
+    const [load, encode] = [about(10, 0.1), 0.4 * length * about(1, 0.06)]
+    const reports: Told[] = [{ at: 0, current_step: "Load", progress: 0 }]
+    for (let i = 0; i < 40; i += 1) {
+      const media = { out_time: (length * i) / 40, total: length }
+      const current_step = `Encoding "${String.fromCharCode(97 + item)}"`
+      reports.push({ at: load + (encode * i) / 40, current_step, progress: 40 + Math.floor(1.4 * i), media })
+    }
+    return { item, kind: "song", worker: "box", seconds: load + encode, reports, totals: {} }
+  })
+  for (const runs of [1, 3]) {
+    const figures = figuresOf(scoresOf(attempts, runs))
+    expect(figures.barMean).toBeLessThan(2.5)
+    expect(figures.etaError).toBeLessThan(10)
+  }
+})
+
+test("after more steps than are kept, a percentage that begins again in each does not replace that of the last one", () => {
+  const reports = Array.from({ length: 10 * (MAX_STEPS + 20) }, (_, i): Told => {
+    const step = Math.floor(i / 10)
+    const name = String.fromCharCode(97 + Math.floor(step / 26), 97 + (step % 26))
+    return { at: i, current_step: `Painting ${name}`, progress: 10 * (i % 10) }
+  })
+  const { steps } = runOf({ item: 1, kind: "song", worker: "box", seconds: 1000, reports, totals: {} })
+  expect(steps).toHaveLength(MAX_STEPS)
+  expect(steps.at(-1)?.lines.percent?.at(-1)).toEqual([90, 9])
+})
+
 /** An attempt of these steps, each with its seconds. */
 const attemptOf = (steps: Readonly<Record<string, number>>): Attempt => {
   const reports: Told[] = []
