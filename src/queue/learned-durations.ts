@@ -17,6 +17,8 @@ import type { KnownKind, Runs } from "../store/contract/runs.ts"
 const AT_HAND = 1000
 /** How many kinds are in memory from the start. Others are read when they are first needed. */
 const FROM_START = 8
+/** For how long a look that has no runs of its own is kept in memory after an attempt asked for it. */
+const ASKED_MS = 600_000
 /** The server learns from this many completed items of an older database, the newest ones. */
 const PAST_ITEMS = 64
 const PAGE_UPDATES = 1000
@@ -24,13 +26,18 @@ const MOST_KINDS = 1000
 
 type LearningStore = Items & History & Life & { readonly runs: Runs }
 
-/** What is known of a kind in memory. */
-interface InMemory extends RunKeys {
+/** What was learned, and from which runs. */
+interface Learned {
   readonly experience: Experience | undefined
-  /** The runs from which it was made. */
   readonly runs: readonly Run[]
+}
+
+/** What is known of a kind in memory. */
+interface InMemory extends RunKeys, Learned {
   /** When they were read, in milliseconds of the monotonic clock. */
   readonly readMs: number
+  /** When an attempt last asked for it, in milliseconds of the same clock. */
+  askedMs: number
 }
 
 /** The keys by which runs are found. */
@@ -59,6 +66,7 @@ export class LearnedDurations implements Service, Knowledge {
   #past: Promise<void> | undefined
   #isStopped = false
   #hasRuns = false
+  #latest: Learned | undefined
   #kindsReadMs = 0
 
   /**
@@ -103,7 +111,9 @@ export class LearnedDurations implements Service, Knowledge {
     const key = keyOf(named)
     const known = this.#inMemory.get(key)
     if (!known || (this.#isOld(known.readMs) && !this.#loading.has(key))) void this.#load(named)
-    return known ? known.experience : null
+    if (!known) return null
+    known.askedMs = performance.now()
+    return known.experience
   }
 
   /** Extends a decision, so that its change also says how long the attempt will take. */
@@ -119,7 +129,14 @@ export class LearnedDurations implements Service, Knowledge {
       found.kind === run.kind || found.kind === "" || isNear(found, run)
     const own = keyOf(run)
     const others = [...this.#inMemory].filter(([key, found]) => key !== own && isStale(found))
-    for (const { kind, look } of [run, ...others.map(([, found]) => found)]) await this.#load({ kind, look })
+    await this.#load({ kind: run.kind, look: run.look })
+    for (const [key, { kind, look, askedMs }] of others) {
+      // A look with runs of its own is not compared with this one.
+      if (look !== "" && this.#known.has(key)) continue
+      // Where each attempt looks different, most looks never come again.
+      if (look === "" || performance.now() - askedMs < ASKED_MS) await this.#load({ kind, look })
+      else this.#inMemory.delete(key)
+    }
     await this.#loadStart(run)
   }
 
@@ -134,6 +151,7 @@ export class LearnedDurations implements Service, Knowledge {
     const count = await this.#store.runs.forget(kind)
     for (const [key, found] of this.#known) if (found.kind === kind) this.#known.delete(key)
     this.#inMemory.clear()
+    this.#latest = undefined
     return count
   }
 
@@ -192,10 +210,8 @@ export class LearnedDurations implements Service, Knowledge {
       try {
         const readMs = performance.now()
         const runs = await this.#runsOf(wanted)
-        const before = this.#inMemory.get(key)
-        const isSame = before !== undefined && JSON.stringify(before.runs) === JSON.stringify(runs)
-        const experience = isSame ? before.experience : runs.length > 0 ? learn(runs) : undefined
-        this.#inMemory.set(key, { ...wanted, runs, experience, readMs })
+        const askedMs = this.#inMemory.get(key)?.askedMs ?? readMs
+        this.#inMemory.set(key, { ...wanted, ...this.#learned(key, runs), readMs, askedMs })
       } catch (error) {
         this.#onError(error)
       } finally {
@@ -206,6 +222,17 @@ export class LearnedDurations implements Service, Knowledge {
     const loading = (this.#loading.get(key) ?? Promise.resolve()).then(load)
     this.#loading.set(key, loading)
     return loading
+  }
+
+  /** What these runs teach: what is known already, if they are the same as before, or as those that were read last. */
+  #learned(key: string, runs: readonly Run[]): Learned {
+    const text = JSON.stringify(runs)
+    const known = [this.#inMemory.get(key), this.#latest].find(
+      (one) => one && JSON.stringify(one.runs) === text,
+    )
+    const { experience } = known ?? { experience: runs.length > 0 ? learn(runs) : undefined }
+    this.#latest = { runs: known?.runs ?? runs, experience }
+    return this.#latest
   }
 
   async #learnPast(): Promise<void> {

@@ -11,16 +11,15 @@ export interface RunReads {
   readonly of: (kind: string, look: string) => Promise<readonly Run[]>
 }
 
-/** These runs of a kind, and others of the same looks; those whose look is the newest come last. */
-async function allOf(
+/** These runs of a kind, the oldest first; without those that were forgotten meanwhile. */
+async function theseRuns(
   kind: string,
   newest: readonly Pick<KeptRun, "look">[],
   of: RunReads["of"],
 ): Promise<readonly Run[]> {
-  const looks = [...new Set(newest.map(({ look }) => look))]
-  const runs: Run[] = []
-  for (const look of looks.toReversed()) runs.push(...(await of(kind, look)))
-  return runs
+  const byLook = new Map<string, Run[]>()
+  for (const { look } of newest) if (!byLook.has(look)) byLook.set(look, [...(await of(kind, look))])
+  return newest.flatMap(({ look }) => byLook.get(look)?.pop() ?? []).toReversed()
 }
 
 /** The runs that the next item is expected to resemble; see `alike` in the contract. */
@@ -37,10 +36,12 @@ export async function alikeRuns(
   }
   const found = look === "" ? [] : await of(kind, look)
   if (found.length > 0) return found
-  const latest = await newest(SURE_RUNS, kind)
+  const all = await newest(MAX_RUNS, kind)
+  const latest = all.slice(0, SURE_RUNS)
   const looks = new Set(latest.flatMap((run) => run.look || []))
   // Where each run looks different, because each begins with the title of its song, the newest look is no better.
-  if (looks.size === SURE_RUNS) return allOf(kind, await newest(MAX_RUNS, kind), of)
+  const told = all.filter((run) => run.look !== "")
+  if (looks.size === SURE_RUNS) return theseRuns(kind, told, of)
   // A run without any report, as of a song that was there already, does not stand for all.
   const like = latest.find((run) => run.look !== "") ?? latest[0]
   return like ? of(kind, like.look) : []

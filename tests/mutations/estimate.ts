@@ -269,7 +269,7 @@ export const ESTIMATE: readonly Mistake[] = [
     ["tests/item/estimate/trace.test.ts"],
     [
       ["a percentage in words is an amount of work", "unit.name !== PERCENT && ", ""],
-      ["a percentage that was corrected stands", "isBack ? setBack(trace, percent) : trace", "trace"],
+      ["a percentage that was corrected stands", "trace) ? setBack(trace, percent) :", "trace) ? trace :"],
     ],
   ),
   ...of(

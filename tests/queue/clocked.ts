@@ -30,10 +30,11 @@ export class ClockedServer implements AsyncDisposable {
   seconds = 0
   /** How far the machine's time is from the steady clock, in milliseconds. */
   jumpedMs = 0
+  /** Where it answers. */
+  url = ""
   readonly #folder = temporaryFolder()
   readonly #limits: Readonly<Record<string, string>>
   #end = async (): Promise<void> => undefined
-  #url = ""
 
   private constructor(limits: Readonly<Record<string, string>>) {
     this.#limits = limits
@@ -69,7 +70,7 @@ export class ClockedServer implements AsyncDisposable {
       onReplaced: () => undefined,
     })
     app.listen({ hostname: "127.0.0.1", port: 0 })
-    this.#url = `http://127.0.0.1:${app.server?.port}/api/v1`
+    this.url = `http://127.0.0.1:${app.server?.port}`
     this.#end = async () => {
       await app.server?.stop(true)
       await store.close()
@@ -83,7 +84,7 @@ export class ClockedServer implements AsyncDisposable {
 
   /** Sends a request. Returns the JSON of the answer; throws if the request is refused. */
   async ask(method: string, path: string, body?: object, lease = ""): Promise<Said & QueueItem> {
-    const answer = await fetch(`${this.#url}${path}`, {
+    const answer = await fetch(`${this.url}/api/v1${path}`, {
       method,
       headers: { "content-type": "application/json", ...(lease !== "" && { lease }) },
       ...(body && { body: JSON.stringify(body) }),
@@ -94,7 +95,7 @@ export class ClockedServer implements AsyncDisposable {
 
   /** Sends an output as it comes, with a lease. */
   pour(path: string, output: ReadableStream<Uint8Array>, lease: string): Promise<Response> {
-    return fetch(`${this.#url}${path}`, { method: "POST", headers: { lease }, body: output })
+    return fetch(`${this.url}/api/v1${path}`, { method: "POST", headers: { lease }, body: output })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,8 +22,8 @@ export interface Runs {
   /**
    * The runs of a kind that have this look, the oldest first. If there are none, or if the look is empty because
    * nothing was reported yet, those that look like the newest run of the kind that reported anything; only if the newest
-   * three reported nothing, those that did not either. If each of the newest three has another look, the runs of all looks
-   * that the newest runs have. Without a kind, the newest runs if there are at least three and
+   * three reported nothing, those that did not either. If each of the newest three has another look, the newest runs
+   * that reported anything, whatever they look like. Without a kind, the newest runs if there are at least three and
    * all look alike; otherwise none.
    */
   alike(kind: string, look: string): Promise<readonly Run[]>
