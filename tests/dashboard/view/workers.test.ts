@@ -146,6 +146,19 @@ page("the strip of workers", () => {
     }
   })
 
+  test("cuts a long name in its middle, and not what the worker renders", async () => {
+    for (const end of ["0001", "0002", "0003", "0004"]) void wait(`${"render-node-".repeat(4)}${end}`, "gpu")
+    await tab.until(`document.querySelectorAll(".worker").length === 4`)
+    const cut = `[...document.querySelectorAll(".worker .meta")].filter((one) => {
+      one.textContent = "#123 100%"
+      return one.scrollWidth > one.clientWidth
+    }).length`
+    for (const width of [1440, 820]) {
+      await tab.resize(width)
+      expect([width, await tab.evaluate<number>(cut)]).toEqual([width, 0])
+    }
+  })
+
   test("has the first worker at once, also while the reader is in a list", async () => {
     await here.server.add({ song_id: 1, tags: ["cpu"] })
     await tab.until(`document.querySelector(".workers-strip").innerText === "No workers"`)
