@@ -35,14 +35,14 @@ describe("a client that knows nothing but PUT", () => {
   test("is learned from, and listed", async () => {
     await using own = await start()
     const atMs: number[] = []
-    const first = await rendered(own, 100, {}, atMs)
+    const first = await rendered(own, 400, {}, atMs)
     expect(first.map(({ eta_runs, time_progress }) => [eta_runs, time_progress])).toEqual([
       [0, null],
       [0, null],
       [0, null],
       [0, null],
     ])
-    const second = await rendered(own, 100)
+    const second = await rendered(own, 400)
     expect(second.map(({ eta_runs }) => eta_runs)).toEqual([1, 1, 1, 0])
     expect(second.map(({ progress }) => progress)).toEqual([5, 80, 90, 100])
     const [, images, render, done] = second
