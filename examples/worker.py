@@ -112,11 +112,11 @@ class Attempt:
 
     def run(self):
         threading.Thread(target=self.heartbeat, daemon=True).start()
+        ending = threading.Thread(target=self.end)
+        ending.start()
         self.read_progress()
-        code = self.process.wait()
-        if code != 0:
-            # The next attempt must not write beside what this one has left running.
-            self.stop()
+        ending.join()
+        code = self.process.returncode
         self.guard.kill()
         self.guard.communicate()
         self.ended.set()
@@ -126,6 +126,12 @@ class Attempt:
             # If the item was cancelled meanwhile, the server records that instead of the failure.
             self.post_surely("fail", {"error_message": f"the command ended with code {code}"})
         print(f"worker.py: item {self.item['id']} ended with code {code}", file=sys.stderr, flush=True)
+
+    def end(self):
+        """Waits for the end of the command. What a failed one left running ends, too: it may hold the output."""
+        if self.process.wait() != 0:
+            # The next attempt must not write beside it.
+            self.stop()
 
     def read_progress(self):
         """Passes the command's output on; what is reported of it must not hold it up."""

@@ -48,10 +48,13 @@ post_surely() {
   local answer tries
   for ((tries = 0; tries < 60; tries++)); do
     answer=$(post "$@" 2>/dev/null) && [[ ${answer##*$'\n'} != @(5*|429|401|403) ]] && return
-    sleep 1
+    nap 1
   done
   say "the server does not answer: $1 is lost"
 }
+
+# Sleeps without a process, to which a terminal would send Ctrl-C instead of us.
+nap() { IFS= read -r -t "$1" <&"$silence"; }
 
 # Says that we live, and hears of a cancel the moment it is requested. Ends with 1 when the work is to stop, and
 # when the worker was killed.
@@ -61,7 +64,7 @@ heartbeat() {
     if answer=$(post "$id/heartbeat?wait=20" 2>/dev/null); then
       [[ $answer == '{"directive":"cancel"'* || $answer == *'"directive":"cancel"}'$'\n4'?? ]] && return 1
     else
-      sleep 1
+      nap 1
     fi
   done
   return 1
@@ -73,7 +76,7 @@ stop() {
   kill -TERM -- "-$1" 2>/dev/null
   for ((tries = 0; tries < 100; tries++)); do
     kill -0 -- "-$1" 2>/dev/null || return
-    sleep 0.1
+    nap 0.1
   done
   kill -KILL -- "-$1" 2>/dev/null
 }
@@ -122,7 +125,7 @@ render() {
   { heartbeat || stop "$job"; } &
   beat=$!
   # Not `wait`, while it runs: if a signal comes as it ends, bash may lose that it has ended, and wait for ever.
-  while kill -0 "$job" 2>/dev/null; do IFS= read -r -t 0.1 <&"$silence"; done
+  while kill -0 "$job" 2>/dev/null; do nap 0.1; done
   # A signal to us ends the wait, and bash keeps the job's code for the next one.
   while true; do
     signals=$stopping
@@ -130,9 +133,9 @@ render() {
     code=$?
     [[ $signals != "$stopping" ]] || break
   done
-  wait "$reader" 2>/dev/null
-  # The next attempt must not write beside what this one has left running.
+  # The next attempt must not write beside what this one has left running, which may hold the output as well.
   ((code == 0)) || stop "$job"
+  wait "$reader" 2>/dev/null
   # Not TERM: a job that has only just begun would still take that as we do, and live on.
   kill -KILL -- "-$beat" 2>/dev/null
   wait "$beat" 2>/dev/null
@@ -176,8 +179,7 @@ claim() {
   return 1
 }
 
-# Nothing ever comes from this socket. To read from it for a moment is to sleep without a process, to which a
-# terminal would send Ctrl-C instead of us.
+# Nothing ever comes from this socket.
 exec {silence}<>/dev/udp/127.0.0.1/9
 # One character for each signal.
 stopping=""
@@ -190,6 +192,6 @@ while [[ -z $stopping ]]; do
   case $? in
     0) render "$@" ;;
     # No answer, or a refusal.
-    2) [[ -n $stopping ]] || sleep 1 ;;
+    2) [[ -n $stopping ]] || nap 1 ;;
   esac
 done

@@ -157,10 +157,11 @@ async function render({ item, lease }: Claimed, command: readonly string[]): Pro
   })
   const ended = new AbortController()
   const beating = heartbeat(held, child, ended.signal)
+  // The next attempt must not write beside what this one has left running, which may hold the output as well.
+  const leftover = child.exited.then((failed) => (failed ? stop(child) : undefined))
   await readProgress(held, child)
+  await leftover
   const code = await child.exited
-  // The next attempt must not write beside what this one has left running.
-  if (code !== 0) await stop(child)
   guard.kill("SIGKILL")
   ended.abort()
   await beating

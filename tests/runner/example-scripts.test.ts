@@ -3,6 +3,7 @@ import { chmodSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { start, temporaryFolder, type TestServer } from "../server.ts"
+import { TestTerminal } from "../terminal.ts"
 import { faultsOf, finished, historyOf, itemOf, processesWith, Program, until } from "./programs.ts"
 
 setDefaultTimeout(60_000)
@@ -70,7 +71,7 @@ describe.each(Object.entries(EXAMPLES))("%s", (name, command) => {
     const [bad, good] = [await server.add({ song_id: 3 }), await server.add({ song_id: 4 })]
     const once = join(folder.path, `${name}-once`)
     const mark = `65${process.pid}`
-    const failing = `touch ${once}; sleep ${mark} >/dev/null 2>&1 & exit 3`
+    const failing = `touch ${once}; sleep ${mark} & exit 3`
     await using worker = working(server, command, `[ -e ${once} ] || { ${failing}; }`)
     expect(await finished(server, good)).toMatchObject({ status: "completed" })
     expect(processesWith(`sleep ${mark}`).filter((line) => line.startsWith("sleep"))).toEqual([])
@@ -287,6 +288,21 @@ test.skipIf(Bun.which("setsid") === null)(
     expect(await itemOf(server, id)).toMatchObject({ status: "completed" })
   },
 )
+
+test("Ctrl-C while worker.sh ends what a failed command left running does not keep it from reporting the failure", async () => {
+  await using server = await start()
+  const id = await server.add({ song_id: 3, max_attempts: 1 })
+  const [ready, go] = [join(folder.path, "left-ready"), join(folder.path, "left-go")]
+  const waiting = `trap 'echo asked; while [ ! -e ${go} ]; do sleep 0.02; done; exit' TERM; touch ${ready}; while :; do sleep 0.02; done`
+  const script = `(${waiting}) & while [ ! -e ${ready} ]; do sleep 0.02; done; exit 3`
+  await using terminal = new TestTerminal([...BASH_WORKER, script], { TRACK_STUDIO_SERVER: server.url })
+  await terminal.until((lines) => lines.includes("asked"))
+  terminal.type("\u0003")
+  await terminal.until((lines) => lines.some((line) => line.includes("^C")))
+  await Bun.write(go, "")
+  expect(await terminal.child.exited).toBe(0)
+  expect(await itemOf(server, id)).toMatchObject({ error_message: "the command ended with code 3" })
+})
 
 const units = readdirSync("packaging").filter((file) => file.endsWith(".service"))
 
