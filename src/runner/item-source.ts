@@ -9,6 +9,8 @@ export interface ItemSource {
   readonly first: () => Promise<Held>
   /** The flag that names the item: "--item 7". */
   readonly name: string
+  /** The item's ID, as soon as it is known; absent for a lent item. */
+  readonly id?: () => number | undefined
   /** Whether the lease belongs to the command that started us. That command renews and ends it. */
   readonly isLent: boolean
   /** Whether we added the item for our command, so that no other worker can render it. Default false. */
@@ -67,7 +69,7 @@ export function claiming(
     item = claimed.item
     return { id, token: claimed.lease.token }
   }
-  return { name, first, isLent: false, isContinued: () => isContinued, item: () => item }
+  return { name, first, id: () => id, isLent: false, isContinued: () => isContinued, item: () => item }
 }
 
 /**

@@ -109,7 +109,7 @@ export class RunOneItem {
     await within(START_WITHIN_MS, this.#reporter.begin())
     if (this.#earlySignal) {
       await this.#reporter.finish(source.isOwn ? NOT_BEGUN : { end: "release" }, 0, AbortSignal.abort())
-      if (!this.#reporter.last) sayPerhapsAdded(this.#options)
+      if (source.isOwn && !this.#reporter.last) sayUnreported(NOT_BEGUN, undefined, this.#options)
       return 128
     }
     const span = this.#options.span ?? (await this.#nextStep())
@@ -142,7 +142,7 @@ export class RunOneItem {
       this.#keep()
       return 0
     }
-    if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.last, this.#options)
+    if (!isLent && delivery === "pending") sayUnreported(verdict, this.#reporter.last, this.#options)
     const [reason] = verdict.end === "fail" ? (verdict.failure.error_message ?? "").split("\n") : []
     // The worker that started us fails the item, and knows the step only from this text.
     if (isLent && this.#isStep && reason !== undefined) toStderr(reason)
@@ -200,14 +200,18 @@ export class RunOneItem {
 
 /** The command by which a person can report the result later. */
 function laterCommand(
-  { verdict }: AttemptEnd,
+  verdict: Verdict,
+  id: number | undefined,
   last: Held | undefined,
   { source, server }: RunOptions,
 ): string {
   const at = `--server ${server}`
   const isComplete = verdict.end === "complete"
-  if (last && isCancelling(verdict)) return `track-studio cancel ${last.id} ${at}`
-  if (!last) return `track-studio run ${source.name} ${at} -- ${isComplete ? "true" : "false"}`
+  if (id !== undefined && isCancelling(verdict)) return `track-studio cancel ${id} ${at}`
+  if (!last) {
+    const named = id === undefined ? source.name : `--item ${id}`
+    return `track-studio run ${named} ${at} -- ${isComplete ? "true" : "false"}`
+  }
   const [reason = ""] = (verdict.end === "fail" ? (verdict.failure.error_message ?? "") : "").split("\n")
   const status = isComplete ? "completed" : `failed --error ${shellWord(reason)}`
   return `track-studio set ${last.id} --status ${status} --lease ${last.token} ${at}`
@@ -222,10 +226,12 @@ function sayPerhapsAdded({ source, server }: RunOptions): void {
 }
 
 /** Says which result the server does not have, and how to report it. */
-function sayUnreported(end: AttemptEnd, last: Held | undefined, options: RunOptions): void {
-  if (!last && isCancelling(end.verdict)) return sayPerhapsAdded(options)
-  const item = last ? `queue item ${last.id}` : "its queue item"
+function sayUnreported(verdict: Verdict, last: Held | undefined, options: RunOptions): void {
+  // The server may have added or found the item, and not have answered the claim.
+  const id = last?.id ?? options.source.id?.()
+  if (id === undefined && isCancelling(verdict)) return sayPerhapsAdded(options)
+  const item = id === undefined ? "its queue item" : `queue item ${id}`
   toStderr(
-    `${item} ${wordOf(end.verdict)}, but this could not be reported; once the server is back, run: ${laterCommand(end, last, options)}`,
+    `${item} ${wordOf(verdict)}, but this could not be reported; once the server is back, run: ${laterCommand(verdict, id, last, options)}`,
   )
 }

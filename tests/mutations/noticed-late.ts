@@ -123,8 +123,8 @@ export const NOTICED_LATE: readonly Mistake[] = [
     [
       [
         "a command of a worker says how to report its result later",
-        '    if (!isLent && delivery === "pending") sayUnreported(end, this.#reporter.last, this.#options)',
-        '    if (delivery === "pending") sayUnreported(end, this.#reporter.last, this.#options)',
+        '    if (!isLent && delivery === "pending") sayUnreported(verdict, this.#reporter.last, this.#options)',
+        '    if (delivery === "pending") sayUnreported(verdict, this.#reporter.last, this.#options)',
       ],
     ],
   ),

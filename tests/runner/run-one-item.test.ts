@@ -299,6 +299,31 @@ describe("an item that is cancelled", () => {
   })
 })
 
+test("Ctrl-C before a claim is answered names the command that cancels the item that was added", async () => {
+  const claimed = Promise.withResolvers<void>()
+  await using half = Bun.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    idleTimeout: 0,
+    fetch: async (request) => {
+      const { pathname } = new URL(request.url)
+      if (!pathname.endsWith("/claim")) return fetch(`${server.url}${pathname}`, request)
+      claimed.resolve()
+      return new Promise<Response>(() => undefined)
+    },
+  })
+  const url = `http://127.0.0.1:${half.port}`
+  await using render = studio(url, ["run", "--song", "9", "--", "sleep", "60"])
+  await claimed.promise
+  render.kill("SIGINT")
+  await render.ends()
+  const [id, command] =
+    /queue item (\d+) cancelled, but this could not be reported; once the server is back, run: (.*)\n$/
+      .exec((await render.stderr).toString())
+      ?.slice(1) ?? []
+  expect(command).toBe(`track-studio cancel ${id} --server ${url}`)
+})
+
 test("an item that a command adds for itself is not given to a worker that waits", async () => {
   await using alone = await start()
   const leave = new AbortController()
