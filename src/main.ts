@@ -52,7 +52,7 @@ function misused(message: string, usage: string): number {
 
 const unknown = (name: string): number =>
   misused(
-    `unknown command "${name}"${didYouMean(name, [...NAMES, "help"])}`,
+    `unknown command "${name}"${didYouMean(name, [...NAMES, "help", "--version"])}`,
     `commands: ${NAMES.join(", ")} (more: track-studio --help)`,
   )
 

@@ -106,6 +106,7 @@ const WRONG_USAGE: readonly (readonly [readonly string[], string | RegExp])[] = 
   [["delete", "1"], 'unknown command "delete"; did you mean "remove"?'],
   [["serve", "--db", "x"], 'unknown flag --db; did you mean "--database"?'],
   [["help", "lsit"], 'unknown command "lsit"; did you mean "list"?'],
+  [["version"], 'unknown command "version"; did you mean "--version"?'],
   [[""], 'unknown command ""'],
   [["toString"], 'unknown command "toString"'],
   [["a\nb\u001b[31m"], 'unknown command "a b\ufffd[31m"'],
