@@ -16,22 +16,16 @@ import { DatabaseFileReader } from "../../../src/store/sqlite/database-file-read
 import { DATABASE_PARTS, giveToOwner } from "../../../src/store/sqlite/database-path.ts"
 import { openDatabase } from "../../../src/store/sqlite/open.ts"
 import { temporaryFolder } from "../../server.ts"
-
-/** Opens a database as a server does, and closes it. */
-function opened(database: string): void {
-  const { client, lock } = openDatabase(database)
-  client.close()
-  lock.close()
-}
+import { openAndClose } from "./open-and-close.ts"
 
 test("the log of a database in whose place an earlier copy of it was put stops a start, and is set aside when that copy is taken as it is", () => {
   using folder = temporaryFolder()
   const [database, copy] = [join(folder.path, "queue.db"), join(folder.path, "copy.db")]
-  opened(database)
+  openAndClose(database)
   copyFileSync(database, copy)
   writeFileSync(`${database}-wal`, "of the former one")
   renameSync(copy, database)
-  expect(() => opened(database)).toThrow(`${database}-wal belongs to another file`)
+  expect(() => openAndClose(database)).toThrow(`${database}-wal belongs to another file`)
   const { client, lock } = openDatabase(database, true)
   expect(readFileSync(`${database}-wal.old`, "utf8")).toBe("of the former one")
   client.close()
@@ -44,7 +38,7 @@ test.each(["-wal", "-shm", "-journal", ".lock", ".lock-journal"])(
     using folder = temporaryFolder()
     const database = join(folder.path, "queue.db")
     mkdirSync(`${database}${part}`)
-    expect(() => opened(database)).toThrow(`${database}${part} is not a file`)
+    expect(() => openAndClose(database)).toThrow(`${database}${part} is not a file`)
     expect(readdirSync(folder.path)).toEqual([`queue.db${part}`])
   },
 )

@@ -24,13 +24,7 @@ import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
 import { added, codeOf } from "../../contracts/store.contract.ts"
 import { start, temporaryFolder } from "../../server.ts"
 import { Faults } from "./faults.ts"
-
-/** Opens a database as a server does, and closes it. */
-function opened(database: string): void {
-  const { client, lock } = openDatabase(database)
-  client.close()
-  lock.close()
-}
+import { openAndClose } from "./open-and-close.ts"
 
 test.each([
   ["zeros", Buffer.alloc(8192)],
@@ -39,16 +33,16 @@ test.each([
 ])("a lock file of %s, as a power cut may leave it, keeps no server from starting", (_what, bytes) => {
   using folder = temporaryFolder()
   const [database, kept] = [join(folder.path, "queue.db"), join(folder.path, "kept.db")]
-  opened(database)
+  openAndClose(database)
   const damaged = bytes ?? readFileSync(`${database}.lock`).fill(7, 4096)
   writeFileSync(`${database}.lock`, damaged)
   // It shows at least that there was a database.
   renameSync(database, kept)
-  expect(() => opened(database)).toThrow(`the database ${database} is gone`)
+  expect(() => openAndClose(database)).toThrow(`the database ${database} is gone`)
   renameSync(kept, database)
-  opened(database)
+  openAndClose(database)
   rmSync(database)
-  expect(() => opened(database)).toThrow(`${database}.lock remembers it`)
+  expect(() => openAndClose(database)).toThrow(`${database}.lock remembers it`)
   writeFileSync(`${database}.lock`, damaged)
   const { client, lock, found } = openDatabase(database, true)
   expect(found.isNew).toBeTrue()
@@ -59,14 +53,14 @@ test.each([
 test("a first start that could not name the database, as on a full disk, keeps no later one from starting", () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")
-  opened(database)
+  openAndClose(database)
   rmSync(`${database}.lock`)
   using client = new Database(database)
   client.run("UPDATE history SET mark = NULL")
   client.run("CREATE TRIGGER full BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'no room'); END")
-  expect(() => opened(database)).toThrow("no room")
+  expect(() => openAndClose(database)).toThrow("no room")
   client.run("DROP TRIGGER full")
-  opened(database)
+  openAndClose(database)
 })
 
 test("a database of two names is opened by either, while no log of the other one lies beside it", async () => {
@@ -76,7 +70,7 @@ test("a database of two names is opened by either, while no log of the other one
   linkSync(database, other)
   await new SqliteStore(other).close()
   writeFileSync(`${other}-wal`, "log")
-  expect(() => opened(database)).toThrow(`is also ${other}, by a hard link`)
+  expect(() => openAndClose(database)).toThrow(`is also ${other}, by a hard link`)
 })
 
 test("a database that was closed, and was copied away and back, is opened", async () => {
@@ -91,8 +85,8 @@ test("a database that was closed, and was copied away and back, is opened", asyn
 test("what lies beside a database that is taken as it is, and belongs to another one, is set aside", () => {
   using folder = temporaryFolder()
   const [database, other] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
-  opened(database)
-  opened(other)
+  openAndClose(database)
+  openAndClose(other)
   renameSync(other, database)
   for (const part of ["-wal", "-shm"]) writeFileSync(`${database}${part}`, "of the former one")
   const { client, lock } = openDatabase(database, true)
@@ -111,8 +105,8 @@ describe("a database that was moved away by a restore, which was killed before t
   ])("%s, is named, and no empty queue is begun", async (how, reason) => {
     using folder = temporaryFolder()
     const [database, backup] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
-    opened(database)
-    opened(backup)
+    openAndClose(database)
+    openAndClose(backup)
     const record = readFileSync(`${database}.lock`)
     // This one is older.
     writeFileSync(`${database}.before-20200101T000000000Z`, "")
@@ -125,29 +119,29 @@ describe("a database that was moved away by a restore, which was killed before t
     const files = readdirSync(folder.path)
     const log = isLogMoved ? `, and ${before}-wal to ${database}-wal` : ""
     const way = `rename ${before} to ${database}${log}`
-    expect(() => opened(database)).toThrow(`${reason}; if a restore was killed, ${way}. Put back`)
+    expect(() => openAndClose(database)).toThrow(`${reason}; if a restore was killed, ${way}. Put back`)
     await expect(restoreDatabase(database, backup)).rejects.toThrow(
       `a restore was killed before the backup was in its place: ${way}, and restore again; to go on without that database, delete ${database}.restoring`,
     )
     expect(readdirSync(folder.path)).toEqual(files)
     renameSync(before, database)
     if (isLogMoved) renameSync(`${before}-wal`, `${database}-wal`)
-    opened(database)
+    openAndClose(database)
   })
 
   test("keeps no new queue from being begun if that is requested, and no backup from its place once its copy is gone", async () => {
     using folder = temporaryFolder()
     const [database, backup] = [join(folder.path, "queue.db"), join(folder.path, "other.db")]
-    opened(backup)
+    openAndClose(backup)
     writeFileSync(`${database}.before-20200101T000000000Z`, "")
-    expect(() => opened(database)).toThrow("--new-database")
+    expect(() => openAndClose(database)).toThrow("--new-database")
     const { client, lock, found } = openDatabase(database, true)
     expect(found.isNew).toBeTrue()
     client.close()
     lock.close()
     for (const part of ["", ".lock"]) rmSync(`${database}${part}`)
     expect(await restoreDatabase(database, backup)).toMatchObject({ before: null })
-    opened(database)
+    openAndClose(database)
     // What a killed restore has left does not matter where a database is.
     writeFileSync(`${database}.restoring`, "")
     expect((await restoreDatabase(database, backup)).before).toStartWith(`${database}.before-`)
@@ -163,7 +157,7 @@ test("a folder whose names cannot be read has no database that is known to be mo
 test("a lock file of a version that did not record whether it closed the database is no sign of a loss", () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")
-  opened(database)
+  openAndClose(database)
   {
     using record = new Database(`${database}.lock`)
     record.run("DROP TABLE open")
@@ -177,7 +171,7 @@ test("a lock file of a version that did not record whether it closed the databas
 test("a damaged lock file that another server holds is left alone", () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "queue.db")
-  opened(database)
+  openAndClose(database)
   using other = new Database(`${database}.lock`)
   other.run("BEGIN EXCLUSIVE")
   const garbage = Buffer.alloc(8192, "garbage ")
@@ -279,10 +273,10 @@ test.each([0o640, 0o604, 0o660, 0o755])(
   (mode) => {
     using folder = temporaryFolder()
     const database = join(folder.path, "queue.db")
-    opened(database)
+    openAndClose(database)
     const files = [database, `${database}.lock`]
     for (const file of files) chmodSync(file, mode)
-    opened(database)
+    openAndClose(database)
     expect(files.map((file) => statSync(file).mode & 0o777)).toEqual([0o600, 0o600])
   },
 )
