@@ -92,7 +92,10 @@ async function jsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimi
   return parsed(bytes)
 }
 
-/** What the framework knows about a request whose body is read. */
+/**
+ * What the framework knows about a request whose body is read. Functions that take it name each member, because the
+ * framework reads in their text what they need.
+ */
 interface RequestWithBody extends Matched {
   /** Lets the caller in, before its body is read. */
   readonly letIn: (matched: Matched) => ChargeBody
