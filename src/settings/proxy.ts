@@ -1,5 +1,5 @@
-/** The names that this machine has for itself. */
-const LOOPBACK = ["localhost", "127.0.0.1", "::1", "[::1]", "0.0.0.0", "::", "[::]"]
+/** The names and addresses that this machine has for itself. */
+const LOOPBACK = ["localhost", "127.0.0.0/8", "::1", "[::1]", "0.0.0.0", "::", "[::]"]
 const PROXIES = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]
 const EXCEPTIONS = ["NO_PROXY", "no_proxy"] as const
 

@@ -34,6 +34,10 @@ test("requests to this machine pass the proxy of the environment, and a command 
       expect([code, stdout]).toEqual([0, `${told} ${address}\n`])
     }
   }
+  // Nothing listens there, so only a proxy could answer.
+  const elsewhere = server.url.replace("127.0.0.1", "127.0.0.2")
+  const { stderr: unanswered } = await run(["list", "--server", elsewhere], { HTTP_PROXY: address })
+  expect(unanswered).toContain("no server answers")
   expect(seen).toEqual([])
   // The control: requests for another machine go through it.
   const { code, stderr } = await run(["list", "--server", "http://192.0.2.1:8080"], { HTTP_PROXY: address })
@@ -51,7 +55,7 @@ test.each([
   for (const name of ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"]) {
     const env: NodeJS.ProcessEnv = { [name]: address, ...exceptions }
     passProxy(env)
-    const bypassing = `${kept}localhost,127.0.0.1,::1,[::1],0.0.0.0,::,[::]`
+    const bypassing = `${kept}localhost,127.0.0.0/8,::1,[::1],0.0.0.0,::,[::]`
     expect(env).toEqual({ [name]: address, NO_PROXY: bypassing, no_proxy: bypassing })
     // A command gets the variables as they were.
     const inherited: object = { ...env, ...proxyAsInherited() }
