@@ -70,6 +70,9 @@ const unknownTokens = (): AppError =>
 /** The secret in a header `Authorization: Bearer`; empty for any other header. */
 const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ""
 
+/** Whether a header `Authorization` with a bearer token was sent beside another one; Bun joins them with a comma. */
+const isSeveral = (authorization: string): boolean => /^Bearer[^,]*,|, *Bearer /i.test(authorization)
+
 /** How many bad tokens one address may send: 30 at once, then one per minute. */
 const FAILURES = { perSecond: 1 / 60, burst: 30 }
 
@@ -167,7 +170,9 @@ export class Authorizer {
       "unauthorized",
       authorization === null
         ? "the ticket is unknown, has ended, or is for another path; get a new one by POST /api/v1/tickets"
-        : "the token is unknown, was revoked, or has expired; send a valid one as Authorization: Bearer, or give it to a command by TRACK_STUDIO_TOKEN or --token-file",
+        : isSeveral(authorization)
+          ? "the request has several headers Authorization, so no token in them counts; send one, and look whether a proxy adds another"
+          : "the token is unknown, was revoked, or has expired; send a valid one as Authorization: Bearer, or give it to a command by TRACK_STUDIO_TOKEN or --token-file",
     )
   }
 

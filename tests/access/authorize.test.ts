@@ -184,6 +184,24 @@ test("thirty bad tokens of one address are answered at once and later ones once 
   expect(refusal(() => access.caller(bearer("tsk_wrong"), "read"))).toBe("unauthorized")
 })
 
+test("a good token in one of several headers is not taken, and the refusal names the cause", async () => {
+  await using server = await opened()
+  const { access } = server
+  const good = `Bearer ${(await server.token()).secret}`
+  for (const sent of [
+    [good, good],
+    [good, ""],
+    ["", good],
+    ["Basic eDp5", good],
+    [good, "Basic eDp5"],
+  ]) {
+    const authorization = sent.join(", ")
+    expect(() => access.caller({ ...bearer(""), authorization }, "read")).toThrow("several headers")
+  }
+  const ofOthers = 'Digest username="x", realm="y"'
+  expect(() => access.caller({ ...bearer(""), authorization: ofOthers }, "read")).toThrow("token is unknown")
+})
+
 test("a ticket is valid for its path alone: for a minute until its first use, and then for reconnects", async () => {
   await using server = await opened()
   const { access, tickets, tokens, clock } = server
