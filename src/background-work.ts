@@ -7,15 +7,15 @@ export interface Service {
 }
 
 /**
- * The time between two turns of work that is repeated about once a second, in milliseconds. All such work takes its
- * turns at the same times, so a server at rest is woken about once a second. It is less than a second so that a change
- * by another process, such as a new token, is noticed within a second even if the turn is a little late.
+ * The time between two rounds of work that is repeated about once a second, in milliseconds. All such work does its
+ * rounds at the same times, so a server at rest is woken about once a second. It is less than a second so that a change
+ * by another process, such as a new token, is noticed within a second even if the round is a little late.
  */
 export const BEAT_MS = 900
 
 /** Work that is repeated. */
 export interface Repetition {
-  /** Begins no further turn; resolves once the turn that is under way has ended. */
+  /** Begins no further round; resolves once the round that is under way has ended. */
   stop(): Promise<void>
 }
 
@@ -27,7 +27,7 @@ interface DueCall {
 }
 
 /**
- * All timers of the process that repeat. They share one timer of the system, so that turns that are due at
+ * All timers of the process that repeat. They share one timer of the system, so that rounds that are due at
  * the same time wake the process only once.
  */
 const waiting = new Set<DueCall>()
@@ -49,10 +49,10 @@ function ring(): void {
 
 /**
  * Calls `run` every `ms` milliseconds, the first time within `ms` from now, until it is stopped. All such
- * calls have their turns at the same times, as far as their `ms` allow it, so that a server at rest is woken
- * seldom. Turns never overlap: a turn that is due while another is under way is left out. `run` gets the
- * number of milliseconds by which the timer was late, at most, since the turn before: on a machine that was
- * suspended, this is how long. `onError` is called with what a turn throws; the next turn comes anyway.
+ * calls have their rounds at the same times, as far as their `ms` allow it, so that a server at rest is woken
+ * seldom. Rounds never overlap: a round that is due while another is under way is left out. `run` gets the
+ * number of milliseconds by which the timer was late, at most, since the round before: on a machine that was
+ * suspended, this is how long. `onError` is called with what a round throws; the next round comes anyway.
  */
 export function every(
   ms: number,
@@ -62,7 +62,7 @@ export function every(
   let isUnderWay = false
   let latest: Promise<void> | undefined
   let lateMs = 0
-  const turn = async (): Promise<void> => {
+  const round = async (): Promise<void> => {
     isUnderWay = true
     try {
       const late = lateMs
@@ -79,7 +79,7 @@ export function every(
     call(nowMs) {
       lateMs = Math.max(lateMs, nowMs - due.atMs)
       due.atMs += ms * Math.max(1, Math.ceil((nowMs - due.atMs) / ms))
-      if (!isUnderWay) latest = turn()
+      if (!isUnderWay) latest = round()
     },
   }
   waiting.add(due)
@@ -93,15 +93,15 @@ export function every(
   }
 }
 
-/** A service that takes its turns by `every`. A class that extends it defines the turn. */
+/** A service that does its work in rounds, by `every`. A class that extends it defines the round. */
 export abstract class Repeating implements Service {
   readonly #everyMs: number
   readonly #onError: (error: unknown) => void
-  #turns: Repetition | undefined
+  #rounds: Repetition | undefined
   #isStopped = false
 
   /**
-   * `everyMs` is the time between two turns. `onError` is called with what a turn throws; the next turn comes
+   * `everyMs` is the time between two rounds. `onError` is called with what a round throws; the next round comes
    * anyway.
    */
   constructor(everyMs: number, onError: (error: unknown) => void) {
@@ -109,25 +109,25 @@ export abstract class Repeating implements Service {
     this.#onError = onError
   }
 
-  /** Takes the first turn within `everyMs`; none if it was stopped already. */
+  /** Does the first round within `everyMs`; none if it was stopped already. */
   async start(): Promise<void> {
     if (this.#isStopped) return
-    this.#turns ??= every(this.#everyMs, (lateMs) => this.turn(lateMs), this.#onError)
+    this.#rounds ??= every(this.#everyMs, (lateMs) => this.round(lateMs), this.#onError)
   }
 
-  /** Takes no further turn; resolves once the turn under way has ended. */
+  /** Does no further round; resolves once the round under way has ended. */
   async stop(): Promise<void> {
     this.#isStopped = true
-    await this.#turns?.stop()
+    await this.#rounds?.stop()
   }
 
-  /** Whether `stop` was called: a long turn should end early. */
+  /** Whether `stop` was called: a long round should end early. */
   protected get isStopped(): boolean {
     return this.#isStopped
   }
 
-  /** One turn; the timer was late by `lateMs` milliseconds at most. */
-  abstract turn(lateMs: number): void | Promise<void>
+  /** One round; the timer was late by `lateMs` milliseconds at most. */
+  abstract round(lateMs: number): void | Promise<void>
 }
 
 /** Stops all services, even if one of them fails; `onError` is called with each failure. */

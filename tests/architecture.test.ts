@@ -292,8 +292,8 @@ test("the table of timers names each service that repeats itself, and how often"
   const shown = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)
   const timers = files.flatMap((file) => {
     const [, name] = /^export class (\w+) extends Repeating\b/m.exec(read(file)) ?? []
-    const [, beats = "1"] = /^const TURN_MS = (\d+) \* BEAT_MS$/m.exec(read(file)) ?? []
-    const [, ms = Number(beats) * BEAT_MS] = /^const TURN_MS = ([\d_]+)$/m.exec(read(file)) ?? []
+    const [, beats = "1"] = /^const ROUND_MS = (\d+) \* BEAT_MS$/m.exec(read(file)) ?? []
+    const [, ms = Number(beats) * BEAT_MS] = /^const ROUND_MS = ([\d_]+)$/m.exec(read(file)) ?? []
     return name === undefined ? [] : [{ name, every: shown(Number(String(ms).replaceAll("_", ""))) }]
   })
   expect(timers.length).toBeGreaterThan(8)

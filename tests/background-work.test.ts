@@ -8,54 +8,54 @@ function happening() {
   return { promise, resolve }
 }
 
-test("turns never overlap: one that is due while another is under way is left out", async () => {
+test("rounds never overlap: one that is due while another is under way is left out", async () => {
   const [third, free] = [happening(), happening()]
-  let [turns, atOnce, most] = [0, 0, 0]
+  let [rounds, atOnce, most] = [0, 0, 0]
   const repetition = every(
     1,
     async () => {
       atOnce += 1
       most = Math.max(most, atOnce)
-      turns += 1
-      if (turns === 1) await free.promise
-      if (turns === 3) third.resolve()
+      rounds += 1
+      if (rounds === 1) await free.promise
+      if (rounds === 3) third.resolve()
       atOnce -= 1
     },
     () => undefined,
   )
   await Bun.sleep(20)
-  expect(turns).toBe(1)
+  expect(rounds).toBe(1)
   free.resolve()
   await third.promise
   await repetition.stop()
   expect(most).toBe(1)
 })
 
-test("an error in a turn is reported, and the next turn runs", async () => {
+test("an error in a round is reported, and the next round runs", async () => {
   const done = happening()
   const errors: unknown[] = []
-  let turns = 0
+  let rounds = 0
   const repetition = every(
     1,
     () => {
-      turns += 1
-      if (turns === 3) done.resolve()
-      if (turns < 3) throw new Error(`turn ${turns}`)
+      rounds += 1
+      if (rounds === 3) done.resolve()
+      if (rounds < 3) throw new Error(`round ${rounds}`)
     },
     (error) => errors.push(error),
   )
   await done.promise
   await repetition.stop()
-  expect(errors.map(String)).toEqual(["Error: turn 1", "Error: turn 2"])
+  expect(errors.map(String)).toEqual(["Error: round 1", "Error: round 2"])
 })
 
-test("stopping waits for the turn under way, and no other begins", async () => {
+test("stopping waits for the round under way, and no other begins", async () => {
   const [begun, free] = [happening(), happening()]
-  let [turns, ended] = [0, false]
+  let [rounds, ended] = [0, false]
   const repetition = every(
     1,
     async () => {
-      turns += 1
+      rounds += 1
       begun.resolve()
       await free.promise
       ended = true
@@ -68,19 +68,19 @@ test("stopping waits for the turn under way, and no other begins", async () => {
   await stopped
   expect(ended).toBe(true)
   await Bun.sleep(20)
-  expect(turns).toBe(1)
+  expect(rounds).toBe(1)
   await repetition.stop()
 })
 
-test("repetitions of one interval take their turns together, whenever they were begun, and those of twice the interval join every second turn", async () => {
-  const turns: { readonly name: string; readonly atMs: number }[] = []
+test("repetitions of one interval take their rounds together, whenever they were begun, and those of twice the interval join every second round", async () => {
+  const rounds: { readonly name: string; readonly atMs: number }[] = []
   const done = happening()
   const begin = (name: string, ms: number) =>
     every(
       ms,
       () => {
-        turns.push({ name, atMs: performance.now() })
-        if (turns.length >= 20) done.resolve()
+        rounds.push({ name, atMs: performance.now() })
+        if (rounds.length >= 20) done.resolve()
       },
       () => undefined,
     )
@@ -91,11 +91,11 @@ test("repetitions of one interval take their turns together, whenever they were 
   const slow = begin("slow", 80)
   await done.promise
   await Promise.all([first.stop(), second.stop(), slow.stop()])
-  const ofSecond = turns.filter(({ name }) => name === "second")
+  const ofSecond = rounds.filter(({ name }) => name === "second")
   for (const { atMs } of ofSecond) {
-    expect(turns.some((one) => one.name === "first" && Math.abs(one.atMs - atMs) < 3)).toBe(true)
+    expect(rounds.some((one) => one.name === "first" && Math.abs(one.atMs - atMs) < 3)).toBe(true)
   }
-  const ofSlow = turns.filter(({ name }) => name === "slow")
+  const ofSlow = rounds.filter(({ name }) => name === "slow")
   expect(ofSlow.length).toBeWithin(Math.floor(ofSecond.length / 2) - 1, Math.ceil(ofSecond.length / 2) + 2)
 })
 
@@ -117,15 +117,15 @@ test("a timer that was kept waiting says how late it was, once, and goes on in i
   expect(Math.min(...lates.slice(2))).toBeLessThan(60)
 })
 
-test("after a pause of the process one turn is made, and not all those that were missed", async () => {
+test("after a pause of the process one round is made, and not all those that were missed", async () => {
   jest.useFakeTimers()
   let nowMs = 1000
   const clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   try {
-    let turns = 0
+    let rounds = 0
     const repetition = every(
       500,
-      () => void (turns += 1),
+      () => void (rounds += 1),
       () => undefined,
     )
     nowMs += 3_600_123
@@ -133,7 +133,7 @@ test("after a pause of the process one turn is made, and not all those that were
       jest.advanceTimersByTime(i === 0 ? 500 : 1)
       await Promise.resolve()
     }
-    expect(turns).toBe(1)
+    expect(rounds).toBe(1)
     await repetition.stop()
   } finally {
     clock.mockRestore()
@@ -141,8 +141,8 @@ test("after a pause of the process one turn is made, and not all those that were
   }
 })
 
-test("work that begins takes its turns although the shared timer was lost while setTimeout was replaced", async () => {
-  const [lost, turn] = [happening(), happening()]
+test("work that begins takes its rounds although the shared timer was lost while setTimeout was replaced", async () => {
+  const [lost, round] = [happening(), happening()]
   const left = every(
     10,
     () => undefined,
@@ -156,34 +156,34 @@ test("work that begins takes its turns although the shared timer was lost while 
   }
   const begun = every(
     10,
-    () => turn.resolve(),
+    () => round.resolve(),
     () => undefined,
   )
-  await turn.promise
+  await round.promise
   await Promise.all([left.stop(), begun.stop()])
 })
 
-/** Counts its turns. */
+/** Counts its rounds. */
 class Counting extends Repeating {
-  turns = 0
+  rounds = 0
   readonly second = happening()
 
-  turn(): void {
-    this.turns += 1
-    if (this.turns === 2) this.second.resolve()
+  round(): void {
+    this.rounds += 1
+    if (this.rounds === 2) this.second.resolve()
   }
 }
 
-test("a repeating service takes its turns from the start to the stop, and none if it was stopped before", async () => {
+test("a repeating service takes its rounds from the start to the stop, and none if it was stopped before", async () => {
   const [counting, stopped] = [new Counting(1, () => undefined), new Counting(1, () => undefined)]
   await stopped.stop()
   await stopped.start()
   await counting.start()
   await counting.second.promise
   await counting.stop()
-  const { turns } = counting
+  const { rounds } = counting
   await Bun.sleep(20)
-  expect([counting.turns, stopped.turns]).toEqual([turns, 0])
+  expect([counting.rounds, stopped.rounds]).toEqual([rounds, 0])
 })
 
 test("a time limit says whether it is over, and its timer ends with the work that it limits", async () => {

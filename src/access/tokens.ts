@@ -21,7 +21,7 @@ export interface TokensOptions {
   readonly steadyMs: () => number
   /** SHA-256 of a text, in hex. */
   readonly digest: (text: string) => string
-  /** Receives errors of the timer; it tries again at its next turn. */
+  /** Receives errors of the timer; it tries again in its next round. */
   readonly onError: (error: unknown) => void
 }
 

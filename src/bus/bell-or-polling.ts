@@ -217,7 +217,7 @@ export class BellOrPollingBus extends LocalBus implements Service {
 
   #watch(lateMs: number): void {
     const line = this.#line
-    // After a pause of this process the echo may be read only after this turn.
+    // After a pause of this process the echo may be read only after this round.
     if (line?.isOverdue && lateMs < POLL_MS) this.#lose(line, new Error("it does not hear itself"))
     if (!this.#line?.hears || performance.now() - this.#rungMs >= LOOK_MS) this.#ring()
     if (!this.#line) void this.#open()

@@ -41,7 +41,7 @@ export interface Callers {
   readonly owners: StreamOwners
   /** Limits how many requests callers may send. */
   readonly limits: ClientLimits
-  /** Shares the turns of the event loop fairly among callers. */
+  /** Lets callers take turns, so that none makes the others wait. */
   readonly turns: FairTurns
   /** Lets few searches of each client run at a time. */
   readonly searches: SearchTurns
@@ -98,7 +98,7 @@ export interface CallerOfRequestOptions {
   readonly authorizer: Authorizer
   /** Limits how many requests callers may send. */
   readonly limits: ClientLimits
-  /** Shares the turns of the event loop fairly among callers. */
+  /** Lets callers take turns, so that none makes the others wait. */
   readonly turns: FairTurns
   /** The proxies whose word about a client's address is believed. */
   readonly proxies: TrustedProxies
@@ -223,7 +223,7 @@ export function callerOfRequest(app: Elysia, options: CallerOfRequestOptions) {
       turns.heard(caller.client)
       return { caller, askedMs: performance.now() }
     })
-  // Writes of one turn share a commit, and cost little before it.
+  // Writes of one tick share a commit, and cost little before it.
   withCaller.onBeforeHandle(({ request, caller, route }) => {
     if (!isReadMethod(request.method)) return undefined
     // Callers to whom no limit applies wait for long answers alone: a health check or a stream is not held up by them.

@@ -2,20 +2,20 @@
 export const UNLIMITED = ""
 
 /**
- * The requests of a client may take this long in one turn of the event loop. Then the other clients have
+ * The requests of a client may take this long in one tick of the event loop. Then the other clients have
  * their turns.
  */
 const MOST_MS = 1
 
 /**
- * The requests of a client that is alone may take this long in one turn. Another client that comes meanwhile waits no
+ * The requests of a client that is alone may take this long in one tick. Another client that comes meanwhile waits no
  * longer than that. In this time a client opens some 400 streams.
  */
 const MOST_ALONE_MS = 20
 
 /**
- * When the requests of a client have taken longer than their part of a turn, no waiting request continues for so long,
- * unless the client is alone. A write needs several turns, and would otherwise meet a long request of a greedy client in
+ * When the requests of a client have taken longer than their part of a tick, no waiting request continues for so long,
+ * unless the client is alone. A write needs several ticks, and would otherwise meet a long request of a greedy client in
  * each of them.
  */
 const REST_MS = 2
@@ -23,12 +23,12 @@ const REST_MS = 2
 /** A client is alone if no other client has sent a request for this long, and none has anything open or under way. */
 const ALONE_AFTER_MS = 5000
 
-/** A client that has sent a request in this turn, or whose requests wait. */
-interface ClientInTurn {
+/** A client that has sent a request in this tick, or whose requests wait. */
+interface ClientInTick {
   readonly name: string
-  /** How long its requests may take in this turn, in milliseconds. */
+  /** How long its requests may take in this tick, in milliseconds. */
   mostMs: number
-  /** How long the client's requests have taken in this turn, in milliseconds. */
+  /** How long the client's requests have taken in this tick, in milliseconds. */
   spentMs: number
   /** How long one of the client's requests takes, as measured so far, in milliseconds. */
   eachMs: number
@@ -37,19 +37,19 @@ interface ClientInTurn {
 }
 
 /**
- * Shares the turns of the event loop fairly among clients: a client that sends very many requests at once,
+ * Lets clients take turns at the event loop: a client that sends very many requests at once,
  * though within all limits, does not make other clients wait. The cost of a request is not known in advance,
  * so the time is measured from when the request continues until the next one comes. A client that is alone
  * seldom waits: each wait costs the server some 10 us, a fifth of what it takes to open a stream.
  */
 export class FairTurns {
-  /** The clients whose requests wait, in the order of their turns, and those with requests in this turn. */
-  readonly #clients = new Map<string, ClientInTurn>()
+  /** The clients whose requests wait, in the order of their turns, and those with requests in this tick. */
+  readonly #clients = new Map<string, ClientInTick>()
   /** The client whose requests continued last, how many of them at once, and when; undefined once that is counted. */
-  #latest: ClientInTurn | undefined
+  #latest: ClientInTick | undefined
   #latestCount = 0
   #latestSinceMs = 0
-  #isTurnDue = false
+  #isTickDue = false
   /** The client that sent the latest request; null before the first. */
   #latestName: string | undefined | null = null
   /** When a request came from another client than the request before. */
@@ -74,10 +74,10 @@ export class FairTurns {
   wait(name: string | undefined): Promise<void> | undefined {
     if (name === undefined) return undefined
     const nowMs = performance.now()
-    // Most requests come from the client of the request before, in the same turn.
+    // Most requests come from the client of the request before, in the same tick.
     const client = this.#latest?.name === name ? this.#latest : this.#clientOf(name, nowMs)
     this.#settle(nowMs)
-    this.#turnLater()
+    this.#tickLater()
     if (client.waiting.length > 0 || client.spentMs >= client.mostMs) {
       return new Promise((resolve) => void client.waiting.push(resolve))
     }
@@ -86,18 +86,18 @@ export class FairTurns {
   }
 
   /**
-   * Call it when a request of this client has done a part of its work. The promise resolves in a later turn in which it
+   * Call it when a request of this client has done a part of its work. The promise resolves in a later tick in which it
    * may go on: before those of the client that have not begun, so that no more than a few are half done.
    */
   goOn(name: string | undefined): Promise<void> | undefined {
     if (name === undefined) return undefined
     const client = this.#clientOf(name, performance.now())
-    this.#turnLater()
+    this.#tickLater()
     return new Promise((resolve) => void client.waiting.unshift(resolve))
   }
 
   #isAlone(name: string, nowMs: number): boolean {
-    // A search of another one, which sent its request long ago, may take many turns.
+    // A search of another one, which sent its request long ago, may take many ticks.
     const isOtherHere = this.#clients.size > (this.#clients.has(name) ? 1 : 0)
     return !isOtherHere && nowMs - this.#sharedMs >= ALONE_AFTER_MS && !this.#haveOthers(name)
   }
@@ -106,7 +106,7 @@ export class FairTurns {
     return this.#isAlone(name, nowMs) ? MOST_ALONE_MS : MOST_MS
   }
 
-  #clientOf(name: string, nowMs: number): ClientInTurn {
+  #clientOf(name: string, nowMs: number): ClientInTick {
     const known = this.#clients.get(name)
     if (known) return known
     const mostMs = this.#mostMs(name, nowMs)
@@ -115,7 +115,7 @@ export class FairTurns {
     return client
   }
 
-  #go(client: ClientInTurn, count: number, nowMs: number): void {
+  #go(client: ClientInTick, count: number, nowMs: number): void {
     this.#latest = client
     this.#latestCount = count
     this.#latestSinceMs = nowMs
@@ -130,27 +130,27 @@ export class FairTurns {
     this.#latest = undefined
   }
 
-  #turnLater(): void {
-    if (this.#isTurnDue) return
-    this.#isTurnDue = true
-    setImmediate(() => this.#restOrTurn())
+  #tickLater(): void {
+    if (this.#isTickDue) return
+    this.#isTickDue = true
+    setImmediate(() => this.#restOrTick())
   }
 
-  #restOrTurn(): void {
+  #restOrTick(): void {
     const client = this.#latest
     const nowMs = performance.now()
     this.#settle(nowMs)
     const isTooLong = client !== undefined && client.spentMs > client.mostMs
-    if (isTooLong && !this.#isAlone(client.name, nowMs)) setTimeout(() => this.#turn(), REST_MS)
-    else this.#turn()
+    if (isTooLong && !this.#isAlone(client.name, nowMs)) setTimeout(() => this.#tick(), REST_MS)
+    else this.#tick()
   }
 
   /** All requests that had come were handled. Now one of the waiting clients continues. */
-  #turn(): void {
-    this.#isTurnDue = false
+  #tick(): void {
+    this.#isTickDue = false
     const nowMs = performance.now()
     this.#settle(nowMs)
-    let next: ClientInTurn | undefined
+    let next: ClientInTick | undefined
     for (const [name, client] of this.#clients) {
       if (client.waiting.length === 0) {
         this.#clients.delete(name)
@@ -166,7 +166,7 @@ export class FairTurns {
     this.#clients.set(next.name, next)
     const going = next.waiting.splice(0, Math.max(1, Math.floor(next.mostMs / next.eachMs)))
     this.#go(next, going.length, nowMs)
-    this.#turnLater()
+    this.#tickLater()
     for (const go of going) go()
   }
 }

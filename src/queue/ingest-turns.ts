@@ -2,8 +2,8 @@
 const READING_PART = 0.25
 /** How long they may be read without a rest after a pause, in milliseconds. */
 const MOST_SAVED_MS = 50
-/** After this time in one turn of the event loop no further slice is read, in milliseconds. */
-const TURN_MS = 2
+/** After this time in one tick of the event loop no further slice is read, in milliseconds. */
+const TICK_MS = 2
 
 /**
  * Shares the reading of outputs among all ingests. However many renderers print however much, other work waits
@@ -17,9 +17,9 @@ export class IngestTurns {
   /** How long outputs may be read before a rest is due, in milliseconds. At 0 or below, a rest is due. */
   #savedMs = MOST_SAVED_MS
   #savedAtMs: number
-  /** How long outputs were read in this turn, in milliseconds. */
+  /** How long outputs were read in this tick, in milliseconds. */
   #spentMs = 0
-  #isTurnDue = false
+  #isTickDue = false
   #isReading = false
 
   /** `now` is a clock in milliseconds that never goes back; default: that of the machine. */
@@ -34,7 +34,7 @@ export class IngestTurns {
   }
 
   /**
-   * Calls `read` once: at once if no other slice waits and there is time for it, otherwise in a later turn of
+   * Calls `read` once: at once if no other slice waits and there is time for it, otherwise in a later tick of
    * the event loop. `read` reads one slice of an output. It throws nothing.
    */
   take(client: string | undefined, read: () => void): void {
@@ -49,7 +49,7 @@ export class IngestTurns {
     let startedMs = this.#now()
     this.#savedMs = Math.min(MOST_SAVED_MS, this.#savedMs + (startedMs - this.#savedAtMs) * READING_PART)
     this.#savedAtMs = startedMs
-    while (this.#spentMs < TURN_MS && this.#savedMs > 0) {
+    while (this.#spentMs < TICK_MS && this.#savedMs > 0) {
       const read = this.#next()
       if (!read) break
       read()
@@ -59,7 +59,7 @@ export class IngestTurns {
       startedMs = endedMs
     }
     this.#isReading = false
-    this.#turnLater()
+    this.#tickLater()
   }
 
   /** Takes out the slice whose turn it is. */
@@ -74,15 +74,15 @@ export class IngestTurns {
     return undefined
   }
 
-  #turnLater(): void {
-    if (this.#isTurnDue) return
-    this.#isTurnDue = true
-    const turn = (): void => {
-      this.#isTurnDue = false
+  #tickLater(): void {
+    if (this.#isTickDue) return
+    this.#isTickDue = true
+    const tick = (): void => {
+      this.#isTickDue = false
       this.#spentMs = 0
       if (this.#lines.size > 0) this.#read()
     }
-    if (this.#savedMs > 0) setImmediate(turn)
-    else setTimeout(turn, -this.#savedMs / READING_PART)
+    if (this.#savedMs > 0) setImmediate(tick)
+    else setTimeout(tick, -this.#savedMs / READING_PART)
   }
 }

@@ -245,7 +245,7 @@ export class LearnedDurations implements Service, Knowledge {
       const run = pastRun(item, await this.#updatesOf(item.id))
       if (run) learned.push(run)
       // Requests that have come in the meantime go first.
-      await new Promise<void>((turn) => setImmediate(turn))
+      await new Promise(setImmediate)
     }
     await runs.addLearned(learned)
     this.#hasRuns ||= learned.length > 0

@@ -8,7 +8,7 @@ import type { Life } from "../store/contract/life.ts"
 
 /** A timer that is later than this was not delayed by a busy server: the machine was suspended. */
 const SUSPENDED_MS = 2000
-/** How often a turn that waits for the database looks whether its timers are on time. */
+/** How often a round that waits for the database looks whether its timers are on time. */
 const LOOK_MS = 500
 
 /** When items are taken back, and when they are marked as stalled. */
@@ -22,7 +22,7 @@ export interface RescueOptions {
    * ended with its token. Absent if this is not counted.
    */
   readonly onRescued?: (why: "silent" | "revoked") => void
-  /** Called when a turn cannot read or write the database; the next turn tries again. */
+  /** Called when a round cannot read or write the database; the next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -83,8 +83,8 @@ export class RescueAndStall extends Repeating {
     await super.start()
   }
 
-  /** One turn of the timer, which was late by `lateMs` milliseconds. */
-  async turn(lateMs = 0): Promise<void> {
+  /** One round of the timer, which was late by `lateMs` milliseconds. */
+  async round(lateMs = 0): Promise<void> {
     const { stallAfterMs, maxRescues } = this.#options
     const { clock, outages } = this.#store
     const beganMs = clock.steadyMs()
@@ -95,7 +95,7 @@ export class RescueAndStall extends Repeating {
     if (outages.isUnderWay || isAnyLeased) await this.#store.alive()
     const { stoodSinceMs } = watch
     if (stoodSinceMs !== undefined) {
-      // The machine was suspended during this turn, so the next turn comes too late for the leases.
+      // The machine was suspended during this round, so the next round comes too late for the leases.
       outages.begin(stoodSinceMs)
       await this.#store.alive()
     }

@@ -4,7 +4,7 @@ import type { Items } from "../store/contract/items.ts"
 /** The part of the server's time that may be used for searching work for waiting claims. */
 const LOOKING_PART = 0.1
 const MAX_PAUSE_MS = 250
-/** A search of many groups lets others have a turn after this time. */
+/** A search of many groups lets other work go on after this time. */
 const SLICE_MS = 5
 
 /** Claims that wait for the same items: the tags of their workers, and the function that wakes each. */
@@ -106,7 +106,7 @@ export class WaitingClaims {
   }
 
   /**
-   * Wakes the claims for which there is an item. It searches at most once per turn of the event loop, however
+   * Wakes the claims for which there is an item. It searches at most once per tick of the event loop, however
    * often it is called. The longer a search takes, the longer is the pause before the next one.
    */
   look(): void {
@@ -122,13 +122,13 @@ export class WaitingClaims {
   async #look(): Promise<void> {
     this.#isAsked = false
     const startedMs = performance.now()
-    let turnMs = startedMs
+    let sliceMs = startedMs
     try {
       // Claims that wait again meanwhile have the next search: this one must end.
       for (const { tags, rings } of [...this.#groups.values()]) {
-        if (performance.now() - turnMs > SLICE_MS) {
+        if (performance.now() - sliceMs > SLICE_MS) {
           await new Promise(setImmediate)
-          turnMs = performance.now()
+          sliceMs = performance.now()
         }
         if (rings.size > 0 && (await this.#items.nextWaiting(tags))) for (const ring of rings) ring()
       }

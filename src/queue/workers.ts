@@ -118,7 +118,7 @@ export class Workers implements Service {
   readonly #room: RefuseWhenFull
   readonly #waiting: WaitingClaims
   readonly #unlisten: () => void
-  #turns: Repetition | undefined
+  #rounds: Repetition | undefined
   #draining = false
 
   constructor(store: Items & Life, bus: Bus, learned: LearnedDurations, options: WorkersOptions) {
@@ -135,7 +135,7 @@ export class Workers implements Service {
 
   /** From now on waiting claims are also woken for items whose time has come. */
   async start(): Promise<void> {
-    if (!this.#draining) this.#turns = every(BEAT_MS, () => this.#waiting.look(), this.#options.onError)
+    if (!this.#draining) this.#rounds = every(BEAT_MS, () => this.#waiting.look(), this.#options.onError)
   }
 
   /** Answers the waiting claims. Later claims are answered at once. */
@@ -143,7 +143,7 @@ export class Workers implements Service {
     this.#draining = true
     this.#unlisten()
     this.#waiting.ringAll()
-    await this.#turns?.stop()
+    await this.#rounds?.stop()
   }
 
   /** Whether the database has no room for reports, and none can be expected soon. */

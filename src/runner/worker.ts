@@ -111,7 +111,7 @@ export class Worker {
     const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()))
     const first = this.#tried(() => this.#leases.inherit())
     await Promise.race([first, stopped])
-    // If this fails, it is tried again at the next turn.
+    // If this fails, it is tried again in the next round.
     const inheriting = every(
       INHERIT_EVERY_MS,
       () => this.#leases.inherit(),

@@ -18,7 +18,7 @@ export function forgetZombies(): Disposable {
     LOOK_MS,
     () => {
       const ended = endedChildren()
-      // The runtime takes note of our own children, within a turn of its event loop.
+      // The runtime takes note of our own children, within a tick of its event loop.
       for (const pid of ended) if (before.includes(pid)) forget(pid)
       before = ended
     },

@@ -2,7 +2,7 @@ import type { StoredUpdate } from "../item/stored.ts"
 import { type UpdateFrame, updateFrames } from "../wire/frames.ts"
 
 /**
- * The updates that were new in one turn of the event loop: their event IDs are above `previous` and up to
+ * The updates that were new in one tick of the event loop: their event IDs are above `previous` and up to
  * `head`.
  */
 export class Batch {

@@ -14,7 +14,7 @@ import { Tail } from "./tail.ts"
 /** Updates are read from the history in pieces of at most this many. */
 const BATCH_UPDATES = 1024
 /**
- * How many streams are woken for a batch in one turn. At full load 64 gave a fifth more deliveries than all
+ * How many streams are woken for a batch in one tick. At full load 64 gave a fifth more deliveries than all
  * at once.
  */
 const WAKE_SLICE = 64
@@ -43,7 +43,7 @@ export interface BroadcasterOptions {
   readonly keepaliveMs: number
   /** Called with each error of reading the history; the broadcaster tries again a second later. */
   readonly onError: (error: unknown) => void
-  /** How many streams are woken for a batch in one turn of the event loop; default 64. */
+  /** How many streams are woken for a batch in one tick of the event loop; default 64. */
   readonly wakeSlice?: number
   /** The metrics of streams; by default nothing is counted. */
   readonly metrics?: StreamMetrics
@@ -311,7 +311,7 @@ export class Broadcaster {
     this.#pumping = true
     const pauseMs = this.#pauseUntilMs - performance.now()
     const pump = (): void => void this.#pump()
-    // This is never done in the present turn: first the writers get their answers, and their next writes
+    // This is never done in the present tick: first the writers get their answers, and their next writes
     // gather.
     if (pauseMs > 0) setTimeout(pump, pauseMs)
     else setImmediate(pump)
@@ -332,7 +332,7 @@ export class Broadcaster {
     this.#isReading = false
     this.#read?.resolve()
     this.#read = undefined
-    // By the next turn the streams have written. Under full load the fan-out then pauses, while writers go on and updates
+    // By the next tick the streams have written. Under full load the fan-out then pauses, while writers go on and updates
     // gather: a seventh of the time goes to the readers, and each write to them carries more.
     setImmediate(() => {
       const nowMs = performance.now()

@@ -1,6 +1,6 @@
 import type { Seat } from "./seat.ts"
 
-/** How many streams get a keepalive in one turn of the event loop. */
+/** How many streams get a keepalive in one tick of the event loop. */
 const SLICE = 256
 /** How often silence is checked within the time that it may last. */
 const LOOKS = 15

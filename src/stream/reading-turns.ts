@@ -10,7 +10,7 @@ interface StintsOfOwner {
 }
 
 /**
- * Shares the reading of the history among streams. However many streams read it, one page is read per turn of
+ * Shares the reading of the history among streams. However many streams read it, one page is read per tick of
  * the event loop, so other work goes on between two pages, and few streams read at a time. Owners take turns,
  * so that an owner with many replays does not hold up the others.
  */

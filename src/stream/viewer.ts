@@ -188,7 +188,7 @@ export class Viewer<Chunk extends object> extends Seat implements ReadingSeat, C
     return chunk
   }
 
-  /** The opening, if it is known already. During many reconnects most streams need not wait for a turn. */
+  /** The opening, if it is known already. During many reconnects most streams need not wait for a tick. */
   #begin(): Chunk | "read" {
     this.#isBegun = true
     const { openings } = this.#shared

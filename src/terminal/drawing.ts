@@ -27,10 +27,10 @@ const ASK_MS = 5000
  */
 export function foreseeing<T>(ask: () => Promise<T>, tell: (answer: T | null) => void): Disposable {
   // Without an answer nothing is known, and the board says that the server is unavailable.
-  const turn = async (): Promise<void> => tell(await ask().catch(() => null))
-  void turn()
-  const turns = every(ASK_MS, turn, () => undefined)
-  return { [Symbol.dispose]: () => void turns.stop() }
+  const round = async (): Promise<void> => tell(await ask().catch(() => null))
+  void round()
+  const rounds = every(ASK_MS, round, () => undefined)
+  return { [Symbol.dispose]: () => void rounds.stop() }
 }
 
 /** What a frame of the stream needs: no special drawing, or a new drawing even if it looks the same. */

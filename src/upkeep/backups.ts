@@ -1,7 +1,7 @@
 import { failureOf, Repeating } from "../background-work.ts"
 
 /** How often it checks whether a backup is due. */
-const TURN_MS = 60_000
+const ROUND_MS = 60_000
 const NAME = /^track-studio-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.db$/
 /** The end of the file names that an interrupted backup leaves behind. */
 const UNFINISHED = /^track-studio-\d{8}T\d{6}Z\.db(\.[\da-f-]{36})?\.unfinished(-journal)?$/
@@ -20,9 +20,9 @@ export interface BackupsOptions {
   readonly copy: (name: string, signal: AbortSignal) => Promise<void>
   /** Removes a backup. */
   readonly remove: (name: string) => Promise<void>
-  /** Whether the latest backup failed, after each turn. */
+  /** Whether the latest backup failed, after each round. */
   readonly onResult: (hasFailed: boolean) => void
-  /** Receives the error of a failed backup. The next turn tries again. */
+  /** Receives the error of a failed backup. The next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -43,12 +43,12 @@ export class Backups extends Repeating {
   #latestMs = 0
 
   constructor(options: BackupsOptions) {
-    super(TURN_MS, options.onError)
+    super(ROUND_MS, options.onError)
     this.#options = options
   }
 
   /**
-   * Looks for the latest backup at once, for a metric. If the folder cannot be read, the first turn reports
+   * Looks for the latest backup at once, for a metric. If the folder cannot be read, the first round reports
    * that.
    */
   override async start(): Promise<void> {
@@ -68,7 +68,7 @@ export class Backups extends Repeating {
   }
 
   /** Makes a backup if one is due, and removes the backups beyond the number to keep. */
-  async turn(): Promise<void> {
+  async round(): Promise<void> {
     const { keep, remove, onResult } = this.#options
     const failure = await failureOf(() => this.#makeIfDue())
     // A backup that this program ended itself has not failed.

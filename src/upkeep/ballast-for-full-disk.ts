@@ -25,7 +25,7 @@ export interface BallastOptions {
   readonly checkpoint: () => Promise<void>
   /** Called when the disk becomes full, and when it is no longer full. */
   readonly onFull: (isFull: boolean) => void
-  /** Receives errors; the next turn tries again. */
+  /** Receives errors; the next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -38,7 +38,7 @@ export class Ballast extends Repeating {
   readonly #options: BallastOptions
   #isFull = false
 
-  /** If the disk is full already, `onFull` is called at once: the server must not take items before the first turn. */
+  /** If the disk is full already, `onFull` is called at once: the server must not take items before the first round. */
   constructor(options: BallastOptions) {
     super(BEAT_MS, options.onError)
     this.#options = options
@@ -53,7 +53,7 @@ export class Ballast extends Repeating {
    * Checks the disk once. The service does not change the file when it starts, so that a server that is stopped at
    * once makes none.
    */
-  async turn(): Promise<void> {
+  async round(): Promise<void> {
     const { freeBytes, isThere, load, drop, checkpoint } = this.#options
     const free = freeBytes()
     if (free >= ENOUGH_BYTES) {

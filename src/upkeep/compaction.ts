@@ -1,6 +1,6 @@
 import { failureOf, Repeating } from "../background-work.ts"
 
-const TURN_MS = 60_000
+const ROUND_MS = 60_000
 /** A database up to this size is rewritten in about a second, for which writes can wait. */
 const SMALL_BYTES = 128 * 1024 * 1024
 
@@ -14,7 +14,7 @@ export interface CompactionOptions {
   readonly isAnyLeased: () => Promise<boolean>
   /** Rewrites the file; writes wait meanwhile. An abort of the signal ends this, and nothing is changed. */
   readonly compact: (signal: AbortSignal) => Promise<void>
-  /** Receives errors; the next turn tries again. */
+  /** Receives errors; the next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -28,7 +28,7 @@ export class Compaction extends Repeating {
   #isDone: boolean
 
   constructor(options: CompactionOptions) {
-    super(TURN_MS, options.onError)
+    super(ROUND_MS, options.onError)
     this.#options = options
     this.#isDone = options.isDone
   }
@@ -45,7 +45,7 @@ export class Compaction extends Repeating {
   }
 
   /** Compacts if this is a good moment. */
-  async turn(): Promise<void> {
+  async round(): Promise<void> {
     const { bytes, isAnyLeased, compact } = this.#options
     const { signal } = this.#stopped
     if (this.#isDone) return

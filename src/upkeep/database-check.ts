@@ -6,7 +6,7 @@ import { FAULTS, type Life } from "../store/contract/life.ts"
 export interface DatabaseCheckOptions {
   /** Called at each check that does not find the database at its path. */
   readonly onReplaced: () => void
-  /** Called when the database cannot be checked; the next turn tries again. */
+  /** Called when the database cannot be checked; the next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -24,7 +24,7 @@ export class DatabaseCheck extends Repeating {
   }
 
   /** Checks once. */
-  turn(): void {
+  round(): void {
     const faults = this.#life.faults()
     for (const fault of FAULTS) {
       const detail = fault === "database_unwritable" ? this.#life.failure : ""

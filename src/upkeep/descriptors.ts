@@ -2,7 +2,7 @@ import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
 /** How often it checks while few descriptors are left. */
-const FEW_TURN_MS = 100
+const FEW_ROUND_MS = 100
 /** It checks so often until many were left for this long. */
 const MANY_MS = 1000
 /**
@@ -86,13 +86,13 @@ export class Descriptors extends Repeating {
    * Checks once. After few were left, it checks often until many were left for a while: other connections may
    * be waiting.
    */
-  async turn(): Promise<void> {
+  async round(): Promise<void> {
     const { nowMs, sleep } = this.#options
     let fewMs = Number.NEGATIVE_INFINITY
     while (!this.isStopped) {
       if (this.#look()) fewMs = nowMs()
       if (nowMs() - fewMs >= MANY_MS) return
-      await sleep(FEW_TURN_MS)
+      await sleep(FEW_ROUND_MS)
     }
   }
 

@@ -1,7 +1,7 @@
 import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
-const TURN_MS = 11 * BEAT_MS
+const ROUND_MS = 11 * BEAT_MS
 /** With less free room than this, the disk counts as nearly full. */
 const LOW_BYTES = 256 * 1024 * 1024
 
@@ -9,7 +9,7 @@ const LOW_BYTES = 256 * 1024 * 1024
 export interface DiskOptions {
   /** The free bytes on the disk of the database. */
   readonly freeBytes: () => number
-  /** Called when the disk cannot be checked; the next turn tries again. */
+  /** Called when the disk cannot be checked; the next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -19,13 +19,13 @@ export class DiskLowWarning extends Repeating {
   readonly #options: DiskOptions
 
   constructor(reasons: Reasons, options: DiskOptions) {
-    super(TURN_MS, options.onError)
+    super(ROUND_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
   }
 
   /** Checks once. */
-  turn(): void {
+  round(): void {
     const free = this.#options.freeBytes()
     this.#reasons.set("disk_low", free < LOW_BYTES, `${Math.floor(free / 1024 / 1024)} MiB free`)
   }

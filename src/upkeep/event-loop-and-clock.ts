@@ -1,8 +1,8 @@
 import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
-/** The reported lag is the largest one of this many turns, so that `/health` does not miss a short one. */
-const TURNS = 17
+/** The reported lag is the largest one of this many rounds, so that `/health` does not miss a short one. */
+const ROUNDS = 17
 /** With this lag, the server is degraded. */
 const LAG_MS = 5000
 /**
@@ -32,7 +32,7 @@ export class EventLoop extends Repeating {
   readonly #reasons: Reasons
   readonly #options: EventLoopOptions
   #lags: number[] = []
-  #turnedMs: number
+  #latestMs: number
   #aheadMs: number
   #jumpedMs = Number.NEGATIVE_INFINITY
 
@@ -40,8 +40,8 @@ export class EventLoop extends Repeating {
     super(BEAT_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
-    this.#turnedMs = options.steadyMs()
-    this.#aheadMs = options.nowMs() - this.#turnedMs
+    this.#latestMs = options.steadyMs()
+    this.#aheadMs = options.nowMs() - this.#latestMs
   }
 
   /** The longest time that the event loop delayed a timer within about the last 15 s, in milliseconds. */
@@ -51,23 +51,23 @@ export class EventLoop extends Repeating {
 
   /** How many milliseconds ago the last timer ran; at most about a second if all is well. */
   stoodMs(): number {
-    return this.#options.steadyMs() - this.#turnedMs
+    return this.#options.steadyMs() - this.#latestMs
   }
 
   /** Checks once; the timer was late by `lateMs` milliseconds. */
-  turn(lateMs: number): void {
+  round(lateMs: number): void {
     const { nowMs, steadyMs, onJump } = this.#options
-    this.#turnedMs = steadyMs()
-    this.#lags = [...this.#lags.slice(1 - TURNS), lateMs]
+    this.#latestMs = steadyMs()
+    this.#lags = [...this.#lags.slice(1 - ROUNDS), lateMs]
     this.#reasons.set("event_loop_lag", this.lagMs >= LAG_MS, `${Math.round(this.lagMs)} ms`)
-    const aheadMs = nowMs() - this.#turnedMs
+    const aheadMs = nowMs() - this.#latestMs
     const jumpMs = aheadMs - this.#aheadMs
     this.#aheadMs = aheadMs
     if (Math.abs(jumpMs) >= JUMP_MS) {
-      this.#jumpedMs = this.#turnedMs
+      this.#jumpedMs = this.#latestMs
       this.#reasons.set("clock_jumped", true, `${Math.round(jumpMs / 1000)} s`)
       onJump(jumpMs)
     }
-    if (this.#turnedMs - this.#jumpedMs > TOLD_MS) this.#reasons.set("clock_jumped", false)
+    if (this.#latestMs - this.#jumpedMs > TOLD_MS) this.#reasons.set("clock_jumped", false)
   }
 }

@@ -2,9 +2,9 @@ import { Repeating } from "../background-work.ts"
 import type { Instance, InstanceReport, Instances } from "../store/contract/instances.ts"
 
 /**
- * A server writes in its own turn, and the others read that in their next turn. This takes at most two turns.
+ * A server writes in its own round, and the others read that in their next round. This takes at most two rounds.
  */
-const TURN_MS = 2000
+const ROUND_MS = 2000
 /** A server that has not written for this time no longer counts. */
 const SILENT_MS = 15_000
 
@@ -12,9 +12,9 @@ const SILENT_MS = 15_000
 export interface FleetOptions {
   /** The present report of this server. */
   readonly report: () => InstanceReport
-  /** Called with the other servers that are running, after each turn. */
+  /** Called with the other servers that are running, after each round. */
   readonly onOthers: (others: readonly Instance[]) => void
-  /** Called if the database could not be written or read. The next turn tries again. */
+  /** Called if the database could not be written or read. The next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -27,7 +27,7 @@ export class Fleet extends Repeating {
   readonly #options: FleetOptions
 
   constructor(instances: Instances, options: FleetOptions) {
-    super(TURN_MS, options.onError)
+    super(ROUND_MS, options.onError)
     this.#instances = instances
     this.#options = options
   }
@@ -35,11 +35,11 @@ export class Fleet extends Repeating {
   /** Writes the report of this server into the database at once, and then every 2 s. */
   override async start(): Promise<void> {
     await super.start()
-    await this.turn().catch(this.#options.onError)
+    await this.round().catch(this.#options.onError)
   }
 
   /** Writes the present report of this server, and reads those of the others. */
-  async turn(): Promise<void> {
+  async round(): Promise<void> {
     await this.all()
   }
 

@@ -1,7 +1,7 @@
 import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
-const TURN_MS = 6 * BEAT_MS
+const ROUND_MS = 6 * BEAT_MS
 /** If the history takes longer than this to answer, the streams wait for the same database, and their bell is not to blame. */
 const SLOW_MS = 1000
 
@@ -15,7 +15,7 @@ export interface MissedRingsOptions {
   readonly steadyMs: () => number
   /** Rings the bell again. */
   readonly ring: () => void
-  /** Called when the history cannot be read; the next turn tries again. */
+  /** Called when the history cannot be read; the next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -30,13 +30,13 @@ export class MissedRings extends Repeating {
   #behindAt: number | undefined
 
   constructor(reasons: Reasons, options: MissedRingsOptions) {
-    super(TURN_MS, options.onError)
+    super(ROUND_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
   }
 
   /** Checks once. */
-  async turn(): Promise<void> {
+  async round(): Promise<void> {
     const behindAt = this.#behindAt
     this.#behindAt = undefined
     const heard = await this.#heardTooLittle()

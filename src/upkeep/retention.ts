@@ -7,11 +7,11 @@ import { removeFinished } from "./remove-finished.ts"
 import { restMs } from "./rest-after-step.ts"
 
 /** How often it checks whether something may be removed, in milliseconds. */
-const TURN_MS = 60_000
+const ROUND_MS = 60_000
 /** The number of rows that one transaction removes: a commit of a few milliseconds. */
 const BATCH = 256
-/** If there are several servers, one has the turn. It may begin this many milliseconds early. */
-const TURN_SLACK_MS = 5000
+/** If there are several servers, one of them does the work of a round. It may begin this many milliseconds early. */
+const ROUND_SLACK_MS = 5000
 /**
  * The most minutes that are stored at a time. A start also counts at most this many minutes of the time
  * before it.
@@ -47,11 +47,11 @@ export interface RetentionOptions {
   readonly itemsMs: number
   /** Epoch milliseconds. */
   readonly now: () => number
-  /** How long no server had run when this one started, in milliseconds. It is known at the first turn. */
+  /** How long no server had run when this one started, in milliseconds. It is known at the first round. */
   readonly awayMs: () => number
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
-  /** Receives errors. The next turn tries again. */
+  /** Receives errors. The next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -67,7 +67,7 @@ export class Retention extends Repeating {
   #beginsAtMs = Number.POSITIVE_INFINITY
 
   constructor(upkeep: Upkeep, items: Items, bus: Bus, options: RetentionOptions) {
-    super(TURN_MS, options.onError)
+    super(ROUND_MS, options.onError)
     this.#upkeep = upkeep
     this.#items = items
     this.#bus = bus
@@ -86,9 +86,9 @@ export class Retention extends Repeating {
   }
 
   /** Removes everything that may be removed now. Resolves when that is done, or the service is stopped. */
-  async turn(): Promise<void> {
+  async round(): Promise<void> {
     const { now, updatesMs, perItem, itemsMs } = this.#options
-    if (!(await this.#upkeep.turn("retention", TURN_MS - TURN_SLACK_MS))) return
+    if (!(await this.#upkeep.takeTimer("retention", ROUND_MS - ROUND_SLACK_MS))) return
     await this.#countMinute()
     const nowMs = now()
     const untilMs = this.#beginsAtMs - nowMs
@@ -111,11 +111,11 @@ export class Retention extends Repeating {
   }
 
   /**
-   * Counts a minute of service for each turn: a clock that jumps does not change how many turns there are. The
+   * Counts a minute of service for each round: a clock that jumps does not change how many rounds there are. The
    * time before a start, which only the clock knows, counts for an hour at most.
    */
   async #countMinute(): Promise<void> {
-    const away = this.#counted === 0 ? Math.floor(this.#options.awayMs() / TURN_MS) : 0
+    const away = this.#counted === 0 ? Math.floor(this.#options.awayMs() / ROUND_MS) : 0
     this.#counted += 1
     this.#unstored += 1 + Math.min(away, HOUR_MINUTES - 1)
     // Soon after a start it stores often, so that updates grow old even on a machine that runs only for

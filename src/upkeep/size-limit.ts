@@ -7,7 +7,7 @@ import { removeFinished } from "./remove-finished.ts"
 import { restMs } from "./rest-after-step.ts"
 
 /** How often it checks how large the database is, in milliseconds. */
-const TURN_MS = 2 * BEAT_MS
+const ROUND_MS = 2 * BEAT_MS
 /**
  * Above this part of the limit, it reports that the limit is near. When it makes room, it stops at this part.
  */
@@ -43,11 +43,11 @@ export interface SizeLimitOptions {
   readonly now: () => number
   /** Resolves after `ms` milliseconds. */
   readonly sleep: (ms: number) => Promise<void>
-  /** Called after each turn, after each step in which room was made, and while items are deleted. */
+  /** Called after each round, after each step in which room was made, and while items are deleted. */
   readonly onLook: (fill: Fill) => void
   /** Called when writers have filled the database faster than room is made; `onLook` says when there is room again. */
   readonly onFilled: () => void
-  /** Receives errors; the next turn tries again. */
+  /** Receives errors; the next round tries again. */
   readonly onError: (error: unknown) => void
 }
 
@@ -60,18 +60,18 @@ export class SizeLimit extends Repeating {
   readonly #items: Items
   readonly #bus: Bus
   readonly #options: SizeLimitOptions
-  /** A commit that uses this many bytes or more begins a turn at once. */
+  /** A commit that uses this many bytes or more begins a round at once. */
   #lookAbove: number
   /** A commit whose pages take this many bytes or more is the last until there is room again. */
   #mostPages: number
   /** Whether the latest report was that it is full. */
   #isFull = false
-  #turn: Promise<void> | undefined
-  /** The latest turn that a commit has begun. */
+  #round: Promise<void> | undefined
+  /** The latest round that a commit has begun. */
   #begun: Promise<void> | undefined
 
   constructor(upkeep: Upkeep, items: Items, bus: Bus, options: SizeLimitOptions) {
-    super(TURN_MS, options.onError)
+    super(ROUND_MS, options.onError)
     this.#upkeep = upkeep
     this.#items = items
     this.#bus = bus
@@ -85,20 +85,20 @@ export class SizeLimit extends Repeating {
     if (this.#options.mostBytes > 0) await super.start()
   }
 
-  /** Stops like any service, after a turn that a commit has begun, too. */
+  /** Stops like any service, after a round that a commit has begun, too. */
   override async stop(): Promise<void> {
     await super.stop()
     await this.#begun?.catch(() => undefined)
   }
 
-  /** Makes room if the limit is nearly reached. If a turn is under way, this waits for its end. */
-  async turn(): Promise<void> {
-    this.#turn ??= this.#makeRoom().finally(() => (this.#turn = undefined))
-    await this.#turn
+  /** Makes room if the limit is nearly reached. If a round is under way, this waits for its end. */
+  async round(): Promise<void> {
+    this.#round ??= this.#makeRoom().finally(() => (this.#round = undefined))
+    await this.#round
   }
 
   /**
-   * Looks how large the database is after a commit: between two turns of the timer, many fast writers can write more
+   * Looks how large the database is after a commit: between two rounds of the timer, many fast writers can write more
    * than the limit leaves.
    */
   async committed(): Promise<void> {
@@ -111,8 +111,8 @@ export class SizeLimit extends Repeating {
         onFilled()
       }
       const isLookDue = isFilled || used >= this.#lookAbove
-      if (!isLookDue || this.#turn !== undefined || this.isStopped) return
-      this.#begun = this.turn()
+      if (!isLookDue || this.#round !== undefined || this.isStopped) return
+      this.#begun = this.round()
       await this.#begun
     } catch (error) {
       onError(error)
@@ -139,7 +139,7 @@ export class SizeLimit extends Repeating {
     if (used >= DUE * mostBytes && !this.isStopped) used = await this.#removeItems(used)
     const next = [NEAR, DUE, 1, FAR_TOO_LARGE].map((part) => part * mostBytes).find((bytes) => bytes > used)
     this.#lookAbove = Math.max(next ?? used, used + GROWTH * mostBytes)
-    // A turn that was ended early does not know whether more could be removed.
+    // A round that was ended early does not know whether more could be removed.
     if (this.isStopped) return
     this.#tellOf(used)
   }

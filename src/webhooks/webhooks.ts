@@ -8,7 +8,7 @@ import type { Deliveries, DeliveriesQuery, Delivery, Settlement } from "../store
 import type { History } from "../store/contract/history.ts"
 import { post, type Reply, urlId } from "./post.ts"
 
-const TURN_MS = 250
+const ROUND_MS = 250
 const PAGE_UPDATES = 1024
 /**
  * The cursor is stored after this many updates without a notice, so that after a crash at most these are
@@ -40,7 +40,7 @@ export interface WebhooksOptions {
   readonly now: () => number
   /** Random numbers from 0 up to 1, which spread the retries. */
   readonly random: () => number
-  /** Called when the database cannot be read or written; the next turn tries again. */
+  /** Called when the database cannot be read or written; the next round tries again. */
   readonly onError: (error: unknown) => void
   /**
    * Called after each request to a webhook, with the eight digits that identify it and the HTTP status, null if no
@@ -101,7 +101,7 @@ export class Webhooks implements Service {
   /** The URLs whose due deliveries are being read. */
   readonly #looking = new Set<string>()
   #unlisten: () => void = () => undefined
-  #turns: Repetition | undefined
+  #rounds: Repetition | undefined
   #rung = true
   #cursor = 0
   #stored = 0
@@ -125,14 +125,14 @@ export class Webhooks implements Service {
     this.#stored = this.#cursor
     if (this.#options.urls.length === 0 || this.#stopped.signal.aborted) return
     this.#unlisten = this.#bus.listen(() => (this.#rung = true))
-    this.#turns = every(TURN_MS, () => this.#turn(), this.#options.onError)
+    this.#rounds = every(ROUND_MS, () => this.#round(), this.#options.onError)
   }
 
   /** Stops. Requests under way are ended, and sent again after the next start. */
   async stop(): Promise<void> {
     this.#unlisten()
     this.#stopped.abort()
-    await this.#turns?.stop()
+    await this.#rounds?.stop()
     await Promise.all([...this.#sending.values()].map(({ over }) => over))
   }
 
@@ -142,7 +142,7 @@ export class Webhooks implements Service {
     return { deliveries: deliveries.map(shown), next }
   }
 
-  async #turn(): Promise<void> {
+  async #round(): Promise<void> {
     try {
       while (this.#rung && !this.#stopped.signal.aborted) {
         this.#rung = false

@@ -346,7 +346,7 @@ test("the use of a token is stored once a minute, however often it is used", asy
   expect((await house.store.access.tokens())[0]?.last_used_at).not.toBeNull()
 })
 
-test("if tokens could not be read, they are read at the next turn", async () => {
+test("if tokens could not be read, they are read in the next round", async () => {
   await using house = await opened()
   spyOn(house.store.access, "tokens").mockRejectedValueOnce(new Error("the disk is broken"))
   await expect(house.token()).rejects.toThrow("the disk is broken")

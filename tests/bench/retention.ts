@@ -84,7 +84,7 @@ async function removed(): Promise<Removed> {
   await filled(store)
   nowMs += 30 * DAY_MS
   await pass(store, 25)
-  await retention.turn()
+  await retention.round()
   await retention.stop()
   await store.close()
   rmSync(folder, { recursive: true, force: true })

@@ -71,7 +71,7 @@ class Aged implements Disposable {
       await renderDay(store, REPORTS)
       aged.#nowMs += DAY_MS
       await pass(store, 24)
-      await retention.turn()
+      await retention.round()
     }
     await retention.stop()
     for (let i = 0; i < WAITING; i += 1) await store.add((moment) => created({ song_id: 1 }, moment))

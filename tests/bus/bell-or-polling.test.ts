@@ -207,7 +207,7 @@ test("after a pause of the whole process the bus waits for the echo before it gi
   const now = performance.now.bind(performance)
   const clock = spyOn(performance, "now").mockImplementation(() => now() + 3000)
   try {
-    // It looks for news at its next turn, which is late.
+    // It looks for news in its next round, which is late.
     await one.rung.after(one.rung.rings)
     isHolding = false
     await held[0]?.()

@@ -26,9 +26,9 @@ export function storeInstances(name: string, open: Open): void {
     let nowMs = START_MS
     await using opened = await open(() => nowMs)
     const { upkeep } = opened.store
-    expect(await upkeep.turn("sweep", 1000)).toBeTrue()
-    expect(await upkeep.turn("other", 1000)).toBeTrue()
+    expect(await upkeep.takeTimer("sweep", 1000)).toBeTrue()
+    expect(await upkeep.takeTimer("other", 1000)).toBeTrue()
     nowMs += 1000
-    expect(await upkeep.turn("sweep", 1000)).toBeTrue()
+    expect(await upkeep.takeTimer("sweep", 1000)).toBeTrue()
   })
 }

@@ -42,7 +42,7 @@ export function storeOnePerSong(name: string, open: () => Promise<OpenStore>): v
     expect(await claim(["gpu"])).toBe(third)
   })
 
-  test(`${name}: with one item per song, claims of one turn take one item of each`, async () => {
+  test(`${name}: with one item per song, claims of one tick take one item of each`, async () => {
     await using opened = await open()
     const { store } = opened
     for (let index = 0; index < 30; index += 1) await added(store, { song_id: 1 + (index % 3) })

@@ -220,7 +220,7 @@ export function storeWrites(name: string, open: Open): void {
     expect(ids(await all(store))).toEqual([1, 2, 3])
   })
 
-  test(`${name}: changes of one turn build upon each other: none is lost`, async () => {
+  test(`${name}: changes of one tick build upon each other: none is lost`, async () => {
     await using opened = await open()
     const { store } = opened
     const id = await added(store)

@@ -88,7 +88,7 @@ export function storeWork(name: string, open: Open): void {
     expect(await store.head()).toBe(head + 3)
   })
 
-  test(`${name}: claims of one turn take different items`, async () => {
+  test(`${name}: claims of one tick take different items`, async () => {
     await using opened = await open()
     const { store } = opened
     const ids: number[] = []
@@ -352,7 +352,7 @@ export function storeWork(name: string, open: Open): void {
       stored.item.id === second ? refusing(stored, moment) : takingBack(stored, moment)
     const [refused, changed] = await Promise.all([
       codeOf(store.sweep({ due: "lease", by: 1 }, picky)),
-      put(store, first, { message: "of the same turn" }),
+      put(store, first, { message: "of the same tick" }),
     ])
     expect([refused, changed.status]).toEqual(["lease_lost", "processing"])
     expect((await store.item(first)).status).toBe("processing")

@@ -25,7 +25,7 @@ export const PROMISES: readonly Promised[] = [
     "A reader that follows misses nothing: event IDs are given in the order of commits.",
     `${POSTGRES}/together.test.ts`,
     "a reader that follows sees every update once and in order",
-    "servers give event IDs without waiting for their turn",
+    "servers give event IDs without waiting for the append lock",
   ),
   promised(
     "Event IDs have no holes, whatever was refused, broken or cut.",

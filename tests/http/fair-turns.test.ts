@@ -13,14 +13,14 @@ function work(ms: number): void {
   while (performance.now() - startedMs < ms);
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+const tick = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 /** Lets the request that has just come go on as far as it may before the next one comes, as a server does. */
 async function settled(): Promise<void> {
   for (let hop = 0; hop < 50; hop += 1) await Promise.resolve()
 }
 
-/** Requests that take long and come one after the other in one turn. Each is noted when it goes on. */
+/** Requests that take long and come one after the other in one tick. Each is noted when it goes on. */
 async function come(turns: FairTurns, names: readonly string[], order: string[]): Promise<Promise<void>[]> {
   const all: Promise<void>[] = []
   for (const name of names) {
@@ -35,7 +35,7 @@ async function come(turns: FairTurns, names: readonly string[], order: string[])
   return all
 }
 
-test("a client that has used its part of a turn waits, and the requests of others go on at once", async () => {
+test("a client that has used its part of a tick waits, and the requests of others go on at once", async () => {
   const order: string[] = []
   const all = await come(new FairTurns(() => true), ["a1", "a2", "a3", "b1"], order)
   expect(order).toEqual(["a1", "b1"])
@@ -48,17 +48,17 @@ test("others have their turn between two requests that take long, and clients th
   const all = await come(new FairTurns(() => true), ["a1", "a2", "a3", "b1", "b2"], order)
   let isOver = false
   const counting = (async () => {
-    for (; !isOver; order.push("turn")) await turn()
+    for (; !isOver; order.push("tick")) await tick()
   })()
   await Promise.all(all)
   isOver = true
   await counting
   const said = order.join(" ")
-  expect(said.replace(/(turn ?)+/g, "").trim()).toBe("a1 b1 a2 b2 a3")
-  expect(said).toMatch(/a2 (turn )+b2 (turn )+a3/)
+  expect(said.replace(/(tick ?)+/g, "").trim()).toBe("a1 b1 a2 b2 a3")
+  expect(said).toMatch(/a2 (tick )+b2 (tick )+a3/)
 })
 
-/** The number of turns in which a hundred requests of one client go on that take this long each. */
+/** The number of ticks in which a hundred requests of one client go on that take this long each. */
 async function turnsOf(eachMs: number): Promise<number> {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
@@ -72,7 +72,7 @@ async function turnsOf(eachMs: number): Promise<number> {
   let count = 0
   let isOver = false
   const counting = (async () => {
-    for (; !isOver; count += 1) await turn()
+    for (; !isOver; count += 1) await tick()
   })()
   const all: Promise<void>[] = []
   for (let i = 0; i < 100; i += 1) {
@@ -85,7 +85,7 @@ async function turnsOf(eachMs: number): Promise<number> {
   return going.size
 }
 
-test("as many requests of a client go on in a turn as take a millisecond together", async () => {
+test("as many requests of a client go on in a tick as take a millisecond together", async () => {
   expect(await turnsOf(0)).toBeLessThan(10)
   expect(await turnsOf(0.1)).toBeWithin(10, 16)
   expect(await turnsOf(0.4)).toBeWithin(48, 54)
@@ -104,7 +104,7 @@ test("a request waits behind those of its client that wait already, also in the 
   const turns = new FairTurns(() => true)
   const order: string[] = []
   const all = await come(turns, ["a1", "a2", "b1", "b2"], order)
-  await turn()
+  await tick()
   await settled()
   expect(order).toEqual(["a1", "b1", "a2"])
   all.push(...(await come(turns, ["b3"], order)))
@@ -112,7 +112,7 @@ test("a request waits behind those of its client that wait already, also in the 
   expect(order).toEqual(["a1", "b1", "a2", "b2", "b3"])
 })
 
-test("a client that is alone has more time in a turn, until another client asks or has something open", async () => {
+test("a client that is alone has more time in a tick, until another client asks or has something open", async () => {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   let haveOthers = false
@@ -125,7 +125,7 @@ test("a client that is alone has more time in a turn, until another client asks 
     turns.heard("a")
     const wait = turns.wait("a")
     await wait
-    await turn()
+    await tick()
     return wait !== undefined
   }
   expect(await waitsAfter(19)).toBe(false)
@@ -143,7 +143,7 @@ test("a client that is alone has more time in a turn, until another client asks 
   expect(await waitsAfter(2)).toBe(true)
 })
 
-test("a client that has waited has its whole part of the turn again, and no more", async () => {
+test("a client that has waited has its whole part of the tick again, and no more", async () => {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const turns = new FairTurns(() => true)
@@ -158,7 +158,7 @@ test("a client that has waited has its whole part of the turn again, and no more
   expect(turns.wait("a")).toBeDefined()
 })
 
-test("a client that was alone has the short time of a turn as soon as another one asks", async () => {
+test("a client that was alone has the short time of a tick as soon as another one asks", async () => {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const turns = new FairTurns(() => false)
@@ -176,7 +176,7 @@ test("a client that was alone has the short time of a turn as soon as another on
   }
   expect(gone).toBe(40)
   turns.heard("b")
-  await turn()
+  await tick()
   await settled()
   expect(gone).toBeWithin(41, 44)
   await Promise.all(all)
@@ -200,7 +200,7 @@ test("no client is alone while a request of another one is under way, however lo
   turns.heard("b")
   const searching = search()
   await ask()
-  await turn()
+  await tick()
   nowMs += 10_000
   gone = 0
   const all: Promise<void>[] = []
@@ -208,14 +208,14 @@ test("no client is alone while a request of another one is under way, however lo
     all.push(ask())
     await settled()
   }
-  const inOneTurn = gone
+  const inOneTick = gone
   await Promise.all(all)
   isOver = true
   await searching
-  expect(inOneTurn).toBeWithin(1, 4)
+  expect(inOneTick).toBeWithin(1, 4)
 })
 
-test("after a long turn the requests that wait rest, but not while their client is alone", async () => {
+test("after a long tick the requests that wait rest, but not while their client is alone", async () => {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const turns = new FairTurns(() => false)
@@ -327,7 +327,7 @@ test("what a client asked for before it left is not read when its turn comes", a
   const due = Promise.withResolvers<void>()
   using waits = spyOn(FairTurns.prototype, "wait").mockImplementation(() => due.promise)
   const answers = [ask(), ask({ signal: client.signal }), ask({ signal: client.signal })]
-  while (waits.mock.calls.length < 3) await turn()
+  while (waits.mock.calls.length < 3) await tick()
   client.abort()
   due.resolve()
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 499, 499])

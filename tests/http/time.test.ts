@@ -142,7 +142,7 @@ test.concurrent("a lease lasts as long as servers were alive for it, over two ou
   await using third = await all.next()
   const [back, ms] = await timed(itemOnce(third, taken.id, ({ status }) => status !== "processing"))
   expect(back).toMatchObject({ status: "retrying", retry_count: 0 })
-  // Four seconds of lease, of which the second server may have seen nothing, and a turn of the timer.
+  // Four seconds of lease, of which the second server may have seen nothing, and a round of the timer.
   expect(ms).toBeLessThan(7500)
 })
 

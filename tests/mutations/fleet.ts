@@ -52,7 +52,7 @@ export const FLEET: readonly Mistake[] = [
     [`${TESTS}/together.test.ts`],
     [
       [
-        "servers give event IDs without waiting for their turn",
+        "servers give event IDs without waiting for the append lock",
         "  PERFORM pg_advisory_xact_lock(1, 'updates'::regclass::oid::int);\n",
         "",
       ],

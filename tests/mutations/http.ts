@@ -313,7 +313,7 @@ export const HTTP: readonly Mistake[] = [
   ...of(
     "src/http/fair-turns.ts",
     ["tests/http/fair-turns.test.ts"],
-    [["a client that has waited has used its part of the turn", "      client.spentMs = 0\n", ""]],
+    [["a client that has waited has used its part of the tick", "      client.spentMs = 0\n", ""]],
   ),
   ...of(
     "src/http/checks-before-routing.ts",

@@ -159,7 +159,7 @@ export const MISSED: readonly Mistake[] = [
     ["tests/bus/bell-or-polling.test.ts"],
     [
       [
-        "a bell that was just heard is tested again at each turn",
+        "a bell that was just heard is tested again in each round",
         "    this.heardMs = performance.now()\n    this.#awaitedMs",
         "    this.#awaitedMs",
       ],

@@ -352,7 +352,7 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
   ),
   ...of(
     "src/upkeep/missed-rings.ts",
-    ["tests/upkeep/turns.test.ts"],
+    ["tests/upkeep/rounds.test.ts"],
     [["the streams are checked all the time", "6 * BEAT_MS", "6 / BEAT_MS"]],
   ),
   ...of(

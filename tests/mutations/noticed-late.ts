@@ -199,7 +199,7 @@ export const NOTICED_LATE: readonly Mistake[] = [
     ["tests/store/sqlite/list.test.ts"],
     [
       [
-        "a search looks at ten items in a turn, however quick it is",
+        "a search looks at ten items in a tick, however quick it is",
         "(SEARCH_MS * 1000) / (user + system)",
         "SEARCH_MS / (user + system)",
       ],

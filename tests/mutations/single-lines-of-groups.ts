@@ -18,7 +18,7 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
     ["tests/http/fair-turns.test.ts"],
     [
       [
-        "a client that is no longer alone keeps its long turns",
+        "a client that is no longer alone keeps its long ticks",
         "      client.mostMs = this.#mostMs(name, nowMs)\n",
         "",
       ],

@@ -32,7 +32,7 @@ export const STREAM: readonly Mistake[] = [
         "await waking\n    this.#examined = last.id",
         "this.#examined = last.id\n    await waking",
       ],
-      ["a ring during a turn is lost", "if (this.#isRung) this.#ring()\n    })", "})"],
+      ["a ring during a tick is lost", "if (this.#isRung) this.#ring()\n    })", "})"],
       ["lost updates are not noticed", "if (bounds && this.#hasLost(previous, bounds.lost)) return true", ""],
       [
         "a history that cannot be read is not tried again",

@@ -16,7 +16,7 @@ export const UPKEEP: readonly Mistake[] = [
     ["tests/background-work.test.ts"],
     [
       [
-        "after a pause of the process each turn that was missed is made up",
+        "after a pause of the process each round that was missed is made up",
         "due.atMs += ms * Math.max(1, Math.ceil((nowMs - due.atMs) / ms))",
         "due.atMs += ms",
       ],
@@ -60,7 +60,7 @@ export const UPKEEP: readonly Mistake[] = [
     ["tests/upkeep/ballast-for-full-disk.test.ts"],
     [
       [
-        "a server that starts on a full disk takes items until its first turn",
+        "a server that starts on a full disk takes items until its first round",
         "      if (this.#isShort(options.freeBytes())) this.#set(true)\n",
         "",
       ],
@@ -116,12 +116,12 @@ export const UPKEEP: readonly Mistake[] = [
       ["one jump of the clock is reported each second", "    this.#aheadMs = aheadMs\n", ""],
       [
         "a short lag of the event loop is forgotten a second later",
-        "this.#lags.slice(1 - TURNS)",
+        "this.#lags.slice(1 - ROUNDS)",
         "this.#lags.slice(-1)",
       ],
       [
         "a clock that jumped once is a reason for ever",
-        '    if (this.#turnedMs - this.#jumpedMs > TOLD_MS) this.#reasons.set("clock_jumped", false)\n',
+        '    if (this.#latestMs - this.#jumpedMs > TOLD_MS) this.#reasons.set("clock_jumped", false)\n',
         "",
       ],
     ],
@@ -272,7 +272,7 @@ export const UPKEEP: readonly Mistake[] = [
     ["tests/upkeep/backups.test.ts"],
     [
       [
-        "a backup is known only in the turn after it",
+        "a backup is known only in the round after it",
         "    if (!signal.aborted) this.#latestMs = nowMs\n",
         "",
       ],

@@ -54,7 +54,7 @@ export const WORKERS: readonly Mistake[] = [
         "",
       ],
       [
-        "a machine that is suspended within a turn costs its workers their leases",
+        "a machine that is suspended within a round costs its workers their leases",
         "      outages.begin(stoodSinceMs)\n",
         "",
       ],
@@ -98,7 +98,7 @@ export const WORKERS: readonly Mistake[] = [
     "src/queue/ingest-turns.ts",
     ["tests/queue/ingest-turns.test.ts"],
     [
-      ["many slices are read in one turn", "this.#spentMs < TURN_MS && ", ""],
+      ["many slices are read in one tick", "this.#spentMs < TICK_MS && ", ""],
       ["reading never rests", " && this.#savedMs > 0) {", ") {"],
       [
         "a client with many slices goes first again",

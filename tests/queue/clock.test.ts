@@ -63,7 +63,7 @@ class Bench {
   readonly #onError = (error: unknown): void => void this.reports.push(error)
 
   /**
-   * As a server starts. The test itself runs the turns of the rescue, because a timer that is late would
+   * As a server starts. The test itself runs the rounds of the rescue, because a timer that is late would
    * count as an outage.
    */
   async begin(): Promise<void> {
@@ -117,16 +117,16 @@ class Bench {
     this.steadyMs += ms
   }
 
-  /** Resolves when an item fits. In between it runs turns of the rescue, or of something else. */
+  /** Resolves when an item fits. In between it runs rounds of the rescue, or of something else. */
   async once(
     id: number,
     fits: (item: QueueItem) => boolean,
-    turn: () => Promise<unknown> = () => this.rescue.turn(),
+    round: () => Promise<unknown> = () => this.rescue.round(),
   ): Promise<QueueItem> {
     const limitMs = 10_000
     const deadline = performance.now() + limitMs
     for (;;) {
-      await turn()
+      await round()
       const item = await this.store.item(id)
       if (fits(item)) return item
       if (performance.now() > deadline) throw new Error(`not so after ${limitMs} ms: ${JSON.stringify(item)}`)
@@ -171,14 +171,14 @@ test.concurrent(
     const { id, token } = await bench.claim()
     for (const jumpMs of [24 * HOUR_MS, -48 * HOUR_MS]) {
       bench.wallMs += jumpMs
-      await bench.rescue.turn()
+      await bench.rescue.round()
       expect(await statusOf(bench, id)).toBe("processing")
       const { directive, expiresAt } = await bench.workers.heartbeat(id, token)
       expect([directive, expiresAt]).toEqual(["continue", new Date(bench.wallMs + LEASE_MS).toISOString()])
     }
     // Time that passes ends it.
     bench.pass(LEASE_MS - 1)
-    await bench.rescue.turn()
+    await bench.rescue.round()
     expect(await statusOf(bench, id)).toBe("processing")
     bench.pass(1)
     await bench.once(id, ({ status }) => status === "retrying")
@@ -190,17 +190,17 @@ test.concurrent("a jump of the machine's clock calls nothing stalled", async () 
   const { id } = await bench.claim(HOUR_MS)
   bench.pass(119_999)
   bench.wallMs += 24 * HOUR_MS
-  await bench.rescue.turn()
+  await bench.rescue.round()
   expect((await bench.store.item(id)).stalled).toBeFalse()
   bench.pass(1)
   await bench.once(id, ({ stalled }) => stalled)
 })
 
-test.concurrent("however many leases run out at once, one turn takes all of them back", async () => {
+test.concurrent("however many leases run out at once, one round takes all of them back", async () => {
   await using bench = await started()
   const ids = await bench.claimMany(700)
   bench.pass(LEASE_MS)
-  await bench.rescue.turn()
+  await bench.rescue.round()
   for (const id of ids) expect(await statusOf(bench, id)).toBe("retrying")
 })
 
@@ -210,11 +210,11 @@ test.concurrent("the time in which no server was alive counts against no lease",
   bench.pass(3000)
   await bench.restart(HOUR_MS)
   bench.pass(1999)
-  await bench.rescue.turn()
+  await bench.rescue.round()
   expect(await statusOf(bench, silent.id)).toBe("processing")
   expect((await bench.workers.heartbeat(heard.id, heard.token)).directive).toBe("continue")
   bench.pass(1)
-  await bench.rescue.turn()
+  await bench.rescue.round()
   expect(await statusOf(bench, silent.id)).toBe("retrying")
   expect(await statusOf(bench, heard.id)).toBe("processing")
   expect(await codeOf(bench.workers.heartbeat(silent.id, silent.token))).toBe("lease_lost")
@@ -224,7 +224,7 @@ test.concurrent("a server at rest finds out by itself that an outage is over", a
   await using bench = await started()
   bench.store.outages.begin(bench.steadyMs)
   bench.pass(700)
-  await bench.rescue.turn()
+  await bench.rescue.round()
   expect([bench.store.outages.isUnderWay, bench.store.outages.endedMs]).toEqual([false, bench.steadyMs])
 })
 
@@ -235,10 +235,10 @@ test.concurrent("nothing is called stalled for the time in which no server was a
   await bench.store.change(id, (stored, moment) => changed(stored, { status: "processing" }, moment))
   await bench.restart(HOUR_MS)
   bench.pass(119_999)
-  await bench.rescue.turn()
+  await bench.rescue.round()
   expect((await bench.store.item(id)).stalled).toBeFalse()
   bench.pass(1)
-  await bench.rescue.turn()
+  await bench.rescue.round()
   expect((await bench.store.item(id)).stalled).toBeTrue()
 })
 
@@ -249,7 +249,7 @@ test.concurrent(
     const { id, token } = await bench.claim()
     const aliveAfter = async (ms: number): Promise<number | undefined> => {
       bench.pass(ms)
-      await bench.rescue.turn()
+      await bench.rescue.round()
       return bench.aliveAt()
     }
     expect(await aliveAfter(999)).toBe(START_MS)
@@ -334,14 +334,14 @@ test.concurrent("workers that have stopped write nothing any more, however much 
   const ids = await bench.claimMany(500)
   bench.pass(LEASE_MS)
   // Some of them have been taken back, and the others have not.
-  const turn = bench.rescue.turn()
+  const round = bench.rescue.round()
   await bench.once(
     ids[0] ?? 0,
     ({ status }) => status === "retrying",
     () => Bun.sleep(0),
   )
   await bench.stop()
-  await turn
+  await round
   expect(await statusOf(bench, ids.at(-1) ?? 0)).toBe("processing")
   const head = await bench.store.head()
   bench.pass(LEASE_MS)

@@ -167,7 +167,7 @@ test("the end of an output waits until all that was printed is stored", async ()
   const over = ended.then(() => (isOver = true))
   await print(1)
   await close()
-  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  for (let tick = 0; tick < 20; tick += 1) await new Promise(setImmediate)
   expect(isOver).toBe(false)
   held.resolve()
   await over

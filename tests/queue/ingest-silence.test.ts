@@ -84,7 +84,7 @@ test.each([
 ] as const)("%s under a lease of %d min loses it after %j and %d min of silence", async (...one) => {
   const [renderer, leaseMin, output, minutes] = one
   const lost = await lostAfter(renderer, leaseMin * MINUTE, output)
-  // A turn of the timer can be a third of a lease late.
+  // A round of the timer can be a third of a lease late.
   expect(lost).toBeWithin(minutes - leaseMin / 3 - 0.01, minutes + 0.01)
 })
 

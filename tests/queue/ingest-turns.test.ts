@@ -36,26 +36,26 @@ test("a slice is read at once after a pause, and what comes during the reading o
   expect(order).toEqual(["begins", "ends", "next"])
 })
 
-test("however many slices wait, a turn reads for a few milliseconds, and all of them for a quarter of the time", async () => {
+test("however many slices wait, a tick reads for a few milliseconds, and all of them for a quarter of the time", async () => {
   using kit = turnsOfClock()
   const { clock, turns } = kit
   const [all, eachMs] = [400, 1.5]
-  let [read, inTurn, mostInTurn] = [0, 0, 0]
+  let [read, inTick, mostInTick] = [0, 0, 0]
   for (let i = 0; i < all; i += 1) {
     turns.take(`${i % 4}`, () => {
       clock.nowMs += eachMs
       read += 1
-      inTurn += eachMs
-      mostInTurn = Math.max(mostInTurn, inTurn)
+      inTick += eachMs
+      mostInTick = Math.max(mostInTick, inTick)
       expect(read * eachMs).toBeLessThan(50 + clock.nowMs / 4 + eachMs)
     })
   }
   expect(read).toBe(2)
   while (read < all) {
-    inTurn = 0
+    inTick = 0
     await new Promise(setImmediate)
   }
-  expect(mostInTurn).toBe(2 * eachMs)
+  expect(mostInTick).toBe(2 * eachMs)
   // No time is lost either.
   expect(all * eachMs).toBeGreaterThan(0.9 * (clock.nowMs / 4))
 })

@@ -13,7 +13,7 @@ import { added, START_MS } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 import { Faults } from "../store/sqlite/faults.ts"
 
-const TURN_MS = 500
+const ROUND_MS = 500
 const AT_ONCE = AbortSignal.abort()
 
 /** A lease, as its worker knows it. */
@@ -131,17 +131,17 @@ class World implements AsyncDisposable {
   }
 
   /** A time in which the timer is punctual. */
-  async pass(turns: number): Promise<void> {
-    for (let turn = 0; turn < turns; turn += 1) {
-      this.nowMs += TURN_MS
-      await this.#turn()
+  async pass(rounds: number): Promise<void> {
+    for (let round = 0; round < rounds; round += 1) {
+      this.nowMs += ROUND_MS
+      await this.#round()
     }
   }
 
   /** The server is busy, and its timer is only as late as that explains: no outage. */
   async late(ms: number): Promise<void> {
-    this.nowMs += TURN_MS + ms
-    await this.#turn(ms)
+    this.nowMs += ROUND_MS + ms
+    await this.#round(ms)
   }
 
   /**
@@ -149,16 +149,16 @@ class World implements AsyncDisposable {
    * timer runs.
    */
   async suspend(ms: number, isMended: boolean, heard: number | undefined): Promise<void> {
-    const fromMs = this.nowMs + TURN_MS
+    const fromMs = this.nowMs + ROUND_MS
     this.nowMs = fromMs + ms
     if (isMended) this.faults.mend()
     if (heard !== undefined) await this.heartbeat(heard)
     this.#downMs = Math.min(this.#downMs ?? fromMs, fromMs)
-    await this.#turn(ms)
+    await this.#round(ms)
   }
 
-  async #turn(lateMs = 0): Promise<void> {
-    const isAlive = await this.#rescue.turn(lateMs).then(
+  async #round(lateMs = 0): Promise<void> {
+    const isAlive = await this.#rescue.round(lateMs).then(
       () => true,
       () => false,
     )
@@ -178,7 +178,7 @@ class World implements AsyncDisposable {
     this.#downMs = this.#aliveMs
     this.#store = this.#open()
     ;[this.#workers, this.#rescue] = this.#services()
-    await this.#turn()
+    await this.#round()
   }
 
   async #end(): Promise<void> {
@@ -190,7 +190,7 @@ class World implements AsyncDisposable {
     this.faults.onCommit = onCommit
   }
 
-  /** After a turn: which workers have lost their leases, and which must have lost them. */
+  /** After a round: which workers have lost their leases, and which must have lost them. */
   async #check(): Promise<void> {
     for (const held of [...this.leases]) {
       const { status } = await this.#store.item(held.id)
@@ -221,7 +221,7 @@ class World implements AsyncDisposable {
 type Act =
   | { readonly do: "claim"; readonly leaseMs: number }
   | { readonly do: "heartbeat"; readonly of: number }
-  | { readonly do: "pass"; readonly turns: number }
+  | { readonly do: "pass"; readonly rounds: number }
   | { readonly do: "break" | "mend" }
   | {
       readonly do: "suspend"
@@ -244,7 +244,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant("heartbeat" as const), of: fc.nat(9) }) },
   {
     weight: 6,
-    arbitrary: fc.record({ do: fc.constant("pass" as const), turns: fc.integer({ min: 1, max: 30 }) }),
+    arbitrary: fc.record({ do: fc.constant("pass" as const), rounds: fc.integer({ min: 1, max: 30 }) }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("break" as const, "mend" as const) }) },
   {
@@ -270,7 +270,7 @@ function happen(world: World, given: Act): void | Promise<void> {
     case "heartbeat":
       return world.heartbeat(given.of)
     case "pass":
-      return world.pass(given.turns)
+      return world.pass(given.rounds)
     case "break":
       return world.faults.break()
     case "mend":
@@ -299,11 +299,11 @@ test("no lease runs out in an outage, and none outlives its time without one", a
   )
 }, 180_000)
 
-/** Turns on a disk on which each commit takes 4 s, of a server whose one worker has a lease of 3 s. */
+/** Rounds on a disk on which each commit takes 4 s, of a server whose one worker has a lease of 3 s. */
 async function onSlowDisk(
-  turns: (world: {
+  rounds: (world: {
     readonly beat: () => Promise<unknown>
-    readonly turn: () => Promise<string>
+    readonly round: () => Promise<string>
     readonly heal: () => void
   }) => Promise<void>,
 ): Promise<void> {
@@ -319,11 +319,11 @@ async function onSlowDisk(
   const id = await added(store)
   await workers.claim({ worker: "box1", tags: [], leaseMs: 3000 }, AT_ONCE)
   faults.onCommit = () => void (nowMs += 4000)
-  await turns({
+  await rounds({
     beat: () => workers.heartbeat(id, "token"),
-    turn: async () => {
+    round: async () => {
       nowMs += 900
-      await rescue.turn()
+      await rescue.round()
       return (await store.item(id)).status
     },
     heal: () => (faults.onCommit = () => undefined),
@@ -333,21 +333,21 @@ async function onSlowDisk(
 }
 
 test("a disk on which each commit takes longer than a lease costs no worker that reports its lease", () =>
-  onSlowDisk(async ({ beat, turn, heal }) => {
+  onSlowDisk(async ({ beat, round, heal }) => {
     for (let i = 0; i < 10; i += 1) {
       await beat()
-      await turn()
+      await round()
     }
     heal()
     // The disk is well again, and the worker silent: its lease runs out on time.
     await beat()
-    for (let i = 0; i < 3; i += 1) expect(await turn()).toBe("processing")
-    expect(await turn()).toBe("retrying")
+    for (let i = 0; i < 3; i += 1) expect(await round()).toBe("processing")
+    expect(await round()).toBe("retrying")
   }))
 
 test("on a disk on which each commit takes longer than a lease, a worker that is silent loses its lease", () =>
-  onSlowDisk(async ({ beat, turn }) => {
+  onSlowDisk(async ({ beat, round }) => {
     await beat()
-    for (let i = 0; i < 3; i += 1) expect(await turn()).toBe("processing")
-    expect(await turn()).toBe("retrying")
+    for (let i = 0; i < 3; i += 1) expect(await round()).toBe("processing")
+    expect(await round()).toBe("retrying")
   }))

@@ -75,7 +75,7 @@ test("output that comes after a pause is stored as soon as that before it", asyn
   const writer = new OutputWriter(kept.store, 1000, 0)
   for (const text of ["one\n", "two\n"]) {
     writer.push(bytes(text))
-    for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate)
+    for (let tick = 0; tick < 5; tick += 1) await new Promise(setImmediate)
   }
   expect(kept.pieces.map(({ text }) => text)).toEqual(["one\n", "two\n"])
 })

@@ -40,13 +40,13 @@ test("an item that is taken back is counted once, with why: its worker was silen
   const [silent, revoked] = [await added(store), await added(store)]
   await workers.take(silent, { worker: "a", leaseMs: 10_000 })
   await workers.take(revoked, { worker: "b", leaseMs: 60_000, holder: 7 })
-  await rescue.turn()
+  await rescue.round()
   expect(why).toEqual([])
   clock.nowMs += 10_000
-  await rescue.turn()
+  await rescue.round()
   expect(why).toEqual(["silent"])
   expect(await store.access.endLeases(7)).toBe(1)
-  await rescue.turn()
+  await rescue.round()
   expect(why).toEqual(["silent", "revoked"])
   for (const id of [silent, revoked])
     expect(await store.item(id)).toMatchObject({ status: "retrying", retry_count: 0 })
@@ -59,11 +59,11 @@ test("the end of an outage is noticed though no worker holds an item", async () 
   await added(store)
   store.outages.begin(clock.nowMs)
   clock.nowMs += 60_000
-  await rescue.turn()
+  await rescue.round()
   expect([store.outages.isUnderWay, store.outages.endedMs]).toEqual([false, clock.nowMs])
 })
 
-test("one turn takes back every item whose worker is silent, though they are more than one page", async () => {
+test("one round takes back every item whose worker is silent, though they are more than one page", async () => {
   await using server = opened()
   const { clock, store, workers } = server
   let taken = 0
@@ -71,7 +71,7 @@ test("one turn takes back every item whose worker is silent, though they are mor
   const ids = await Promise.all(Array.from({ length: SWEEP_ROWS + 1 }, () => added(store)))
   await Promise.all(ids.map((id) => workers.take(id, { worker: "a", leaseMs: 10_000 })))
   clock.nowMs += 10_000
-  await rescue.turn()
+  await rescue.round()
   expect(taken).toBe(SWEEP_ROWS + 1)
 })
 
@@ -83,16 +83,16 @@ test("after an outage an item has the whole time again before it counts as stall
   await store.change(id, (stored, moment) => changed(stored, { status: "processing", progress: 10 }, moment))
   store.outages.begin(clock.nowMs)
   clock.nowMs += 90_000
-  await rescue.turn()
+  await rescue.round()
   clock.nowMs += 59_000
-  await rescue.turn()
+  await rescue.round()
   expect(await store.item(id)).toMatchObject({ stalled: false })
   clock.nowMs += 1000
-  await rescue.turn()
+  await rescue.round()
   expect(await store.item(id)).toMatchObject({ stalled: true })
 })
 
-test("a machine that is suspended in the middle of a turn costs no worker its lease", async () => {
+test("a machine that is suspended in the middle of a round costs no worker its lease", async () => {
   await using server = opened()
   const { clock, store, workers } = server
   const rescue = server.rescues()
@@ -104,12 +104,12 @@ test("a machine that is suspended in the middle of a turn costs no worker its le
     store.isAnyLeased = isAnyLeased
     return isAnyLeased()
   }
-  await rescue.turn()
+  await rescue.round()
   expect(await store.item(id)).toMatchObject({ status: "processing", stalled: false })
   clock.nowMs += 9000
-  await rescue.turn()
+  await rescue.round()
   expect(await store.item(id)).toMatchObject({ status: "processing" })
   clock.nowMs += 1000
-  await rescue.turn()
+  await rescue.round()
   expect(await store.item(id)).toMatchObject({ status: "retrying" })
 })

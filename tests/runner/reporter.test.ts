@@ -208,7 +208,7 @@ test("the verdict waits for the report that is being sent, and comes after it if
   scene.reporter.push({ message: "the last" })
   await arrived.promise
   const over = scene.reporter.finish({ end: "complete", result: {} }, 20_000, new AbortController().signal)
-  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+  for (let tick = 0; tick < 10; tick += 1) await new Promise(setImmediate)
   answered.resolve(refusal(503, "unavailable"))
   expect(await over).toBe("delivered")
   const told = scene.asked.filter(({ verb }) => verb !== "heartbeat")

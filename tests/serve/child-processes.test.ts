@@ -17,13 +17,13 @@ test("a backup that another process could not make is a failure, and the folder 
   const reasons = new Reasons()
   const settings = serveSettings({ database, "backup-dir": backupDir }, {})
   // The program that is started again is this file, which makes no backup.
-  const turn = backupsOf(settings, store, reasons)[0]?.turn()
-  await expect(turn).rejects.toThrow("outside of the test runner")
+  const round = backupsOf(settings, store, reasons)[0]?.round()
+  await expect(round).rejects.toThrow("outside of the test runner")
   expect(reasons.current).toEqual(["backup_failed"])
   expect(statSync(backupDir).mode & 0o777).toBe(0o700)
   // What is no file is no backup, whatever its name is.
   mkdirSync(join(backupDir, `track-studio-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}.db`))
-  await expect(backupsOf(settings, store, reasons)[0]?.turn()).rejects.toThrow("outside of the test runner")
+  await expect(backupsOf(settings, store, reasons)[0]?.round()).rejects.toThrow("outside of the test runner")
   // A folder alone makes no backups once they are off.
   const off = serveSettings({ database, "backup-dir": backupDir, "backup-every": "0" }, {})
   expect(backupsOf(off, store, reasons)).toEqual([])
@@ -44,11 +44,11 @@ test("a backup for which the disk has no room is not begun, and begins when ther
     return free
   }
   const backups = backupsOf(serveSettings({ database, "backup-dir": backupDir }, {}), store, reasons, freeOn)
-  await expect(backups[0]?.turn()).rejects.toThrow(`the disk of ${backupDir} only 8`)
+  await expect(backups[0]?.round()).rejects.toThrow(`the disk of ${backupDir} only 8`)
   expect([asked, reasons.current, readdirSync(backupDir)]).toEqual([[backupDir], ["backup_failed"], []])
   free += 1
   // The program that is started is this file, which makes no backup.
-  await expect(backups[0]?.turn()).rejects.toThrow("outside of the test runner")
+  await expect(backups[0]?.round()).rejects.toThrow("outside of the test runner")
   await store.close()
 })
 
@@ -65,11 +65,11 @@ test("no backup is made, and no folder, where a disk is not mounted", async () =
     return disk
   }
   const [backups] = backupsOf(settings, store, reasons, undefined, unmountedOf)
-  await expect(backups?.turn()).rejects.toThrow(`nothing is mounted at ${folder.path}`)
+  await expect(backups?.round()).rejects.toThrow(`nothing is mounted at ${folder.path}`)
   expect([asked, reasons.current, existsSync(backupDir)]).toEqual([[backupDir], ["backup_failed"], false])
   disk = undefined
   // The program that is started is this file, which makes no backup.
-  await expect(backups?.turn()).rejects.toThrow("outside of the test runner")
+  await expect(backups?.round()).rejects.toThrow("outside of the test runner")
   await store.close()
 })
 
@@ -89,7 +89,7 @@ test("a backup is made by the program itself: the binary alone, or Bun with the 
   try {
     for (const started of ["/$bunfs/root/track-studio", "/src/main.ts"]) {
       Object.assign(Bun, { main: started })
-      await expect(backups?.turn()).rejects.toThrow("not started")
+      await expect(backups?.round()).rejects.toThrow("not started")
     }
   } finally {
     Object.assign(Bun, { main })

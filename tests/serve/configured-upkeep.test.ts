@@ -27,7 +27,7 @@ test("the time in which no server ran counts for an hour of the age of updates",
   const retention = retentionOf(serveSettings({ database }, {}), store, new LocalBus())
   for (let minute = 0; minute < 5; minute += 1) {
     nowMs += MINUTE_MS
-    await retention.turn()
+    await retention.round()
   }
   expect(passed.mock.calls).toEqual([[60]])
   await store.close()

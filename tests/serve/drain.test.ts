@@ -162,7 +162,7 @@ test("a long replay keeps no other client waiting", async () => {
   const tookMs = performance.now() - beganMs
   replaying = false
   await probing
-  // Without turns of the event loop nobody else is served during the whole time.
+  // Without ticks of the event loop nobody else is served during the whole time.
   expect(slowestMs).toBeLessThan(tookMs / 3)
 }, 180_000)
 

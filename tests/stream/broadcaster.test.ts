@@ -16,7 +16,7 @@ import { MemoryHistory } from "./memory-history.ts"
 const LONG_MS = 50_000
 const never = new AbortController().signal
 
-/** A broadcaster on a new database. `write` stores updates of items in one turn and notifies once. */
+/** A broadcaster on a new database. `write` stores updates of items in one tick and notifies once. */
 async function open({ keepaliveMs = LONG_MS } = {}) {
   const folder = temporaryFolder()
   const sqlite = new SqliteStore(join(folder.path, "test.db"))
@@ -70,12 +70,12 @@ const takenIds = (broadcaster: Broadcaster, seat: Seat, wanted?: Wanted): number
     ?.flat()
     .map(({ update }) => update.id) ?? null
 
-/** Some turns of the event loop: time for something that must not happen. */
-async function turns(): Promise<void> {
+/** Some ticks of the event loop: time for something that must not happen. */
+async function ticks(): Promise<void> {
   for (let i = 0; i < 20; i += 1) await new Promise<void>((resolve) => void setImmediate(resolve))
 }
 
-test("what is new in a turn is read once, for all streams", async () => {
+test("what is new in a tick is read once, for all streams", async () => {
   await using opened = await open()
   const { broadcaster, sqlite, count, write } = opened
   const items = await Promise.all(Array.from({ length: 30 }, () => added(sqlite)))
@@ -87,14 +87,14 @@ test("what is new in a turn is read once, for all streams", async () => {
   expect(broadcaster.head).toBe(60)
 })
 
-test("many notifications of one turn are one read", async () => {
+test("many notifications of one tick are one read", async () => {
   await using opened = await open()
   const { broadcaster, bus, sqlite, count } = opened
   const [, woken] = await waiting(broadcaster)
   const before = count("page")
   await Promise.all(Array.from({ length: 50 }, () => added(sqlite).then(() => bus.notify())))
   await woken
-  await turns()
+  await ticks()
   expect(count("page") - before).toBe(1)
 })
 
@@ -116,7 +116,7 @@ test("a stream that leaves while the head is still being read leaves no one foll
   await joined
   history.append(1, "processing")
   bus.notify()
-  await turns()
+  await ticks()
   // Otherwise it would seem deaf, and a later stream would open with an old state.
   expect([broadcaster.heard, broadcaster.covers(1)]).toEqual([undefined, false])
 })
@@ -128,7 +128,7 @@ test("with no stream open the history is not read, and no timer runs", async () 
   using started = spyOn(globalThis, "setInterval")
   using cleared = spyOn(globalThis, "clearInterval")
   await write([id])
-  await turns()
+  await ticks()
   expect(count("page") + count("head")).toBe(0)
   expect(started).toHaveBeenCalledTimes(0)
   const [seat] = await waiting(broadcaster)
@@ -138,7 +138,7 @@ test("with no stream open the history is not read, and no timer runs", async () 
   broadcaster.leave(other)
   expect(cleared).toHaveBeenCalledTimes(1)
   await write([id])
-  await turns()
+  await ticks()
   expect(count("page")).toBe(0)
 })
 
@@ -228,7 +228,7 @@ test("the tail is bounded: what is older must come from the history", async () =
       "x".repeat(16_000),
     )
     await woken
-    while (broadcaster.head < 1 + 64 * (i + 1)) await turns()
+    while (broadcaster.head < 1 + 64 * (i + 1)) await ticks()
     broadcaster.leave(other)
   }
   expect(broadcaster.tail.take(seat)).toBeNull()
@@ -244,17 +244,17 @@ test("a notification that comes twice or late repeats no update and loses none",
   const [seat, woken] = await waiting(broadcaster)
   await added(sqlite)
   await added(sqlite)
-  await turns()
+  await ticks()
   expect(seat.waiting).toBe(true)
   bus.notify()
   bus.notify()
   await woken
   bus.notify()
-  await turns()
+  await ticks()
   expect(takenIds(broadcaster, seat)).toEqual([1, 2])
   const again = seat.wait()
   bus.notify()
-  await turns()
+  await ticks()
   expect(seat.waiting).toBe(true)
   await added(sqlite)
   bus.notify()
@@ -322,7 +322,7 @@ test("a keepalive between two slices of a fan-out takes no update from any strea
       if (last !== undefined) return last
     }
   })
-  await turns()
+  await ticks()
   await write([id])
   expect(await Promise.race([Promise.all(told), Bun.sleep(3000)])).toEqual(seats.map(() => 2))
 })
@@ -352,10 +352,10 @@ test("a head that cannot be read lets no stream in, and later streams do not rea
   const joining = broadcaster.join(refused, never)?.catch((reason: unknown) => reason)
   bus.notify()
   // By now the ring waits for the head, too.
-  await turns()
+  await ticks()
   release()
   expect(await joining).toMatchObject({ code: "unavailable" })
-  await turns()
+  await ticks()
   broadcaster.leave(refused)
   expect(reports).toEqual([error])
   expect(count("page")).toBe(0)
@@ -375,7 +375,7 @@ test("a drain wakes every stream, and nothing more is read", async () => {
   expect(await Promise.all(seats.map(([, woken]) => woken))).toEqual(["over", "over"])
   const before = count("page")
   await write([id])
-  await turns()
+  await ticks()
   expect(count("page")).toBe(before)
 })
 
@@ -389,7 +389,7 @@ test("more updates than one batch holds arrive in order, in several", async () =
   const found: number[] = []
   while (seat.cursor < 3001) {
     const taken = takenIds(broadcaster, seat)
-    if (taken === null) await turns()
+    if (taken === null) await ticks()
     else found.push(...taken)
   }
   expect(found).toEqual(Array.from({ length: 3000 }, (_, i) => i + 2))

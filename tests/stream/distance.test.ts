@@ -30,7 +30,7 @@ async function after(own: number): Promise<(number | string)[]> {
   for (let update = 0; update < own; update += 1) history.append(1, "processing")
   for (let update = 0; update < 5; update += 1) history.append(2, "processing")
   bus.notify()
-  while (broadcaster.head < history.all.length) await new Promise((turn) => void setImmediate(turn))
+  while (broadcaster.head < history.all.length) await new Promise((tick) => void setImmediate(tick))
   const next = await stream?.next()
   leave.abort()
   return next?.done === false ? next.value.map(nameOf) : []

@@ -13,7 +13,7 @@ import { Streams } from "../../src/stream/streams.ts"
 import { added, put } from "../contracts/store.contract.ts"
 import { temporaryFolder } from "../server.ts"
 
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+const tick = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 /** Small numbers that look random and are the same for the same seed. */
 function numbers(seed: number): (below: number) => number {
@@ -24,10 +24,10 @@ function numbers(seed: number): (below: number) => number {
   }
 }
 
-/** A store as if it were behind a network: each answer takes some turns, and answers overtake each other. */
+/** A store as if it were behind a network: each answer takes some ticks, and answers overtake each other. */
 function remote(inner: Store, random: (below: number) => number): Store {
   const wait = async (): Promise<void> => {
-    for (let left = random(4); left > 0; left -= 1) await turn()
+    for (let left = random(4); left > 0; left -= 1) await tick()
   }
   return new Proxy(inner, {
     get(target, key) {
@@ -66,7 +66,7 @@ class Viewer {
 
   watch(streams: Streams, lastEventId: string | undefined, pace: () => number): void {
     const read = async (left: number): Promise<void> => {
-      for (let turns = left; turns > 0; turns -= 1) await turn()
+      for (let ticks = left; ticks > 0; ticks -= 1) await tick()
     }
     const write = (chunk: Uint8Array): number | Promise<void> => {
       this.#note(chunk)
@@ -131,7 +131,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat(9) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const), turns: fc.nat(12) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("wait" as const), ticks: fc.nat(12) }) },
 )
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
@@ -179,7 +179,7 @@ test("streams that come and go while the history is read slowly lose nothing and
           const gone = viewers[action.which]
           if (gone) gone.left = true
           gone?.viewer.client.abort()
-        } else for (let left = action.turns; left > 0; left -= 1) await turn()
+        } else for (let left = action.ticks; left > 0; left -= 1) await tick()
       }
       // Viewers that stay must see everything up to a last update of each item.
       for (const item of items) await put(sqlite, item, { message: "the last" })
@@ -194,7 +194,7 @@ test("streams that come and go while the history is read slowly lose nothing and
         const isUpToDate = (): boolean =>
           viewer.lines.some(({ id = 0, last_event_id = 0 }) => Math.max(id, last_event_id) >= last)
         const patientUntilMs = performance.now() + 2000
-        while (!left && !isUpToDate() && performance.now() < patientUntilMs) await turn()
+        while (!left && !isUpToDate() && performance.now() < patientUntilMs) await tick()
         viewer.client.abort()
         await viewer.done
         const wanted = (from: number): number[] => mine.map(({ id }) => id).filter((id) => id > from)
@@ -241,7 +241,7 @@ test("a wait for the end of an item ends with it, at whatever moment it comes", 
     await put(inner, id, { status: "processing" })
     const client = new AbortController()
     const waiting = streams.finished(id, client.signal).then(() => "heard")
-    for (let left = random(12); left > 0; left -= 1) await turn()
+    for (let left = random(12); left > 0; left -= 1) await tick()
     await put(inner, id, { status: "completed" })
     bus.notify()
     const tooLong = Bun.sleep(500).then(() => "missed")
@@ -277,7 +277,7 @@ test("a sink that fails ends its own stream, is reported, and keeps nothing from
   for (let updates = 0; updates < 3; updates += 1) {
     await put(store, id, {})
     bus.notify()
-    while (viewer.lines.at(-1)?.id !== (await store.head())) await turn()
+    while (viewer.lines.at(-1)?.id !== (await store.head())) await tick()
   }
   expect(await ended).toEqual({ done: true, value: "failed" })
   expect(reports).toEqual([new Error("no such socket")])
@@ -297,7 +297,7 @@ test("a viewer that asks something while others get an update gets it too", asyn
   const streams = new Streams(store, broadcaster, { maxLag: 0, onError: report, random: Math.random })
   const client = new AbortController()
   const id = await added(store)
-  // More than are woken in one turn: at the update of the first one, the last one sends its request.
+  // More than are woken in one tick: at the update of the first one, the last one sends its request.
   const selections = Array.from({ length: 200 }, () => new Selection(undefined))
   const seen = selections.map(() => "")
   const ask = (): void => void selections.at(-1)?.ask({ do: "refuse", code: "invalid", error: "what?" })
@@ -324,7 +324,7 @@ test("a viewer that asks something while others get an update gets it too", asyn
     await put(store, id, {})
     bus.notify()
     for (const untilMs = performance.now() + 1000; !isTold(update) && performance.now() < untilMs;)
-      await turn()
+      await tick()
   }
   expect([2, 3, 4].map(isTold)).toEqual([true, true, true])
   expect(seen.at(-1)).toContain("what?")

@@ -94,7 +94,7 @@ test("a change that comes while what waits for changes is busy with the last one
   while (broadcaster.head < 2) await new Promise(setImmediate)
   let isHeard = false
   void changes.next().then(() => (isHeard = true))
-  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  for (let tick = 0; tick < 20; tick += 1) await new Promise(setImmediate)
   expect(isHeard).toBe(true)
   broadcaster.drain()
 })
@@ -196,7 +196,7 @@ test("a keepalive that cannot be written while the history is read ends its stre
     },
   })
   await written.promise
-  // A rejection that nobody expects would end the process in this turn.
+  // A rejection that nobody expects would end the process in this tick.
   await new Promise(setImmediate)
   held.resolve()
   expect(await ended).toEqual({ done: true, value: "failed" })
@@ -288,7 +288,7 @@ test("what was read for streams that have left is not kept for the next ones, wh
   isHeld = true
   const joined = broadcaster.join(second, signal)
   page?.resolve()
-  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate)
+  for (let tick = 0; tick < 20; tick += 1) await new Promise(setImmediate)
   bounds?.resolve()
   await joined
   second.cursor = broadcaster.head

@@ -236,6 +236,6 @@ test("when the last stream has left, whether the queue is paused is read no more
   bus.notify()
   broadcaster.leave(seat)
   // The look that the ring asks for would come before a timer that is set later.
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1))
+  for (let tick = 0; tick < 5; tick += 1) await new Promise((resolve) => setTimeout(resolve, 1))
   expect(reads).toBe(1)
 })

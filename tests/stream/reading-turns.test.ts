@@ -12,7 +12,7 @@ import { StreamMetrics } from "../../src/stream/stream-metrics.ts"
 import { Streams } from "../../src/stream/streams.ts"
 import { parsed, valueOf } from "../metrics/exposition.ts"
 
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+const tick = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 const update = (id: number): StoredUpdate => ({
   id,
@@ -148,7 +148,7 @@ test("the limit of an owner counts the stints that go on when another one of it 
   const [first, second] = [begin(), begin()]
   await first()
   const others = [begin(), begin()]
-  await turn()
+  await tick()
   expect(running).toBe(2)
   await Promise.all([second, ...others].map((end) => end()))
   expect(running).toBe(0)
@@ -172,7 +172,7 @@ test("streams that resume at about the same time read a page once for all, and e
   expect(pages).toBeLessThan(froms.length + 40)
 })
 
-test("pages are read one per turn of the event loop, however many streams replay", async () => {
+test("pages are read one per tick of the event loop, however many streams replay", async () => {
   let [pages, inTurn, most] = [0, 0, 0]
   const replay = replays(20_000, 50_000, async (limit) => {
     // Each stream first looks whether only a few updates follow.
@@ -189,7 +189,7 @@ test("pages are read one per turn of the event loop, however many streams replay
   client.abort()
   expect(all.every((got) => got.includes("event: live"))).toBe(true)
   expect(pages).toBeGreaterThan(30 * 19)
-  // The page of the turn before may still be counted.
+  // The page of the tick before may still be counted.
   expect(most).toBeLessThanOrEqual(2)
 })
 
@@ -201,7 +201,7 @@ test("a replay whose filter matches nothing stops reading when its client leaves
     if (pages === 20) client.abort()
   })
   await replay(client.signal)
-  for (let turns = 0; turns < 20; turns += 1) await turn()
+  for (let ticks = 0; ticks < 20; ticks += 1) await tick()
   expect(pages).toBeLessThan(25)
 })
 

@@ -14,7 +14,7 @@ export function numbers(seed: number): (below: number) => number {
 }
 
 /**
- * An event loop of its own. Code that must run in a later turn or by a timer runs when this loop decides, in
+ * An event loop of its own. Code that must run in a later tick or by a timer runs when this loop decides, in
  * an order that its seed determines. Nothing waits for real time, and the same seed always gives the same
  * order.
  */
@@ -22,7 +22,7 @@ export class Scheduler {
   /** A random number below this one. */
   readonly below: (below: number) => number
   /** Callbacks that run in the order in which they were added, like those of `setImmediate`. */
-  #turns: (() => void)[] = []
+  #ticks: (() => void)[] = []
   /** Callbacks that run in any order. */
   #tasks: (() => void)[] = []
   /**
@@ -59,7 +59,7 @@ export class Scheduler {
     const now = performance.now
     Object.assign(globalThis, {
       setImmediate: (task: (...given: unknown[]) => void, ...given: unknown[]) =>
-        void this.#turns.push(() => task(...given)),
+        void this.#ticks.push(() => task(...given)),
       setTimeout: (task: () => void, ms = 0) => {
         const key = {}
         if (ms >= LATE_MS) this.#late.set(key, task)
@@ -85,7 +85,7 @@ export class Scheduler {
 
   #runAll(): void {
     drainMicrotasks()
-    for (let steps = 0; this.#turns.length + this.#tasks.length + this.#late.size > 0; steps += 1) {
+    for (let steps = 0; this.#ticks.length + this.#tasks.length + this.#late.size > 0; steps += 1) {
       if (steps > 10_000) throw new Error("the order does not come to an end")
       this.#nowMs += 1
       this.#next()()
@@ -96,10 +96,10 @@ export class Scheduler {
   #next(): () => void {
     const [interval] = this.#intervals.values()
     if (interval && this.happens(10)) return interval
-    const turn = this.#tasks.length === 0 || this.happens(50) ? this.#turns.shift() : undefined
-    if (turn) return turn
+    const tick = this.#tasks.length === 0 || this.happens(50) ? this.#ticks.shift() : undefined
+    if (tick) return tick
     const [task] = this.#tasks.splice(this.below(this.#tasks.length || 1), 1)
-    return task ?? this.#turns.shift() ?? this.#nextLate()
+    return task ?? this.#ticks.shift() ?? this.#nextLate()
   }
 
   #nextLate(): () => void {

@@ -25,21 +25,21 @@ function kept(more: Partial<BackupsOptions> = {}, files: string[] = []) {
 
 test("a backup is made at once if there is none, is known as the latest one, and the next is made when its time has passed", async () => {
   const { backups, clock, files } = kept()
-  await backups.turn()
+  await backups.round()
   expect(files).toEqual(["track-studio-20260102T030405Z.db"])
   expect(backups.latestMs).toBe(clock.nowMs)
   clock.nowMs += 23 * HOUR_MS
-  await backups.turn()
+  await backups.round()
   expect(files).toHaveLength(1)
   clock.nowMs += HOUR_MS
-  await backups.turn()
+  await backups.round()
   expect(files).toEqual(["track-studio-20260102T030405Z.db", "track-studio-20260103T030405Z.db"])
 })
 
 test("the newest are kept, and other files are left alone", async () => {
   const { backups, clock, files } = kept({}, ["mine.db", "track-studio-notes.db"])
   for (let i = 0; i < 4; i += 1) {
-    await backups.turn()
+    await backups.round()
     clock.nowMs += 24 * HOUR_MS
   }
   expect(files).toEqual([
@@ -62,7 +62,7 @@ test("one that cannot be removed keeps no other", async () => {
     },
     files,
   )
-  await expect(backups.turn()).rejects.toThrow("not yours")
+  await expect(backups.round()).rejects.toThrow("not yours")
   expect([files, results]).toEqual([
     ["track-studio-20250101T000000Z.db", "track-studio-20260102T030405Z.db"],
     [false],
@@ -71,11 +71,11 @@ test("one that cannot be removed keeps no other", async () => {
 
 test("a restart does not make a backup before its time", async () => {
   const { backups, files } = kept({}, ["track-studio-20260102T000000Z.db"])
-  await backups.turn()
+  await backups.round()
   expect(files).toHaveLength(1)
 })
 
-test("the time of the latest backup is known from the start, and not only after the first turn", async () => {
+test("the time of the latest backup is known from the start, and not only after the first round", async () => {
   const { backups, files } = kept({}, ["track-studio-20260102T000000Z.db"])
   expect(backups.latestMs).toBe(0)
   await backups.start()
@@ -92,7 +92,7 @@ test("the remains of an interrupted backup are removed before the next one, and 
     "mine.db.unfinished",
   ]
   const { backups, files } = kept({}, [...left])
-  await backups.turn()
+  await backups.round()
   expect(files).toEqual(["mine.db.unfinished", "track-studio-20260102T030405Z.db"])
   const results: boolean[] = []
   const begun = Promise.withResolvers<void>()
@@ -103,7 +103,7 @@ test("the remains of an interrupted backup are removed before the next one, and 
     },
     onResult: (hasFailed) => void results.push(hasFailed),
   })
-  const look = slow.backups.turn()
+  const look = slow.backups.round()
   await begun.promise
   await slow.backups.stop()
   await look
@@ -123,10 +123,10 @@ test("a failure is reported, removes nothing, and is tried again", async () => {
     },
     files,
   )
-  await expect(backups.turn()).rejects.toThrow("full")
+  await expect(backups.round()).rejects.toThrow("full")
   expect([files.length, results]).toEqual([1, [true]])
   isFull = false
-  await backups.turn()
+  await backups.round()
   expect([files, results]).toEqual([["track-studio-20260102T030405Z.db"], [true, false]])
 })
 
@@ -139,9 +139,9 @@ test("a folder that cannot be read is a backup that failed, too", async () => {
     },
     copy: async () => undefined,
   })
-  await expect(backups.turn()).rejects.toThrow("not a folder")
+  await expect(backups.round()).rejects.toThrow("not a folder")
   isLost = false
-  await backups.turn()
+  await backups.round()
   expect(results).toEqual([true, false])
 })
 
@@ -154,27 +154,27 @@ test("a folder that was away for a moment is a failure no longer than that", asy
     },
   })
   isLost = true
-  await expect(backups.turn()).rejects.toThrow("away")
+  await expect(backups.round()).rejects.toThrow("away")
   isLost = false
-  await backups.turn()
+  await backups.round()
   expect(results).toEqual([true, false])
 })
 
 test("a backup from a clock that was far ahead neither puts off the next ones nor pushes them out", async () => {
   const ahead = "track-studio-20310101T000000Z.db"
   const { backups, clock, files } = kept({ keep: 1 }, [ahead])
-  await backups.turn()
-  await backups.turn()
+  await backups.round()
+  await backups.round()
   expect(files).toEqual([ahead, "track-studio-20260102T030405Z.db"])
   clock.nowMs += 24 * HOUR_MS
-  await backups.turn()
+  await backups.round()
   expect(files).toEqual([ahead, "track-studio-20260103T030405Z.db"])
   // If the clock is put back a little, no backup is made before its time.
   clock.nowMs -= HOUR_MS
-  await backups.turn()
+  await backups.round()
   expect(files).toHaveLength(2)
   // As soon as its time has come, it is one of them.
   clock.nowMs = Date.parse("2031-01-02T00:00:00Z")
-  await backups.turn()
+  await backups.round()
   expect(files).toEqual(["track-studio-20310102T000000Z.db"])
 })

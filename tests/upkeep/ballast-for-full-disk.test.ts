@@ -32,22 +32,22 @@ test("the file is made where there is room, let go when there is none, and put b
       throw error
     },
   })
-  const turn = async (change: Partial<typeof disk>): Promise<string[]> => {
+  const round = async (change: Partial<typeof disk>): Promise<string[]> => {
     Object.assign(disk, change)
     told.length = 0
-    await ballast.turn()
+    await ballast.round()
     return [...told]
   }
-  expect(await turn({ free: 3 * MIB })).toEqual([])
-  expect(await turn({ free: 100 * MIB })).toEqual(["load"])
-  expect(await turn({ free: 90 * MIB })).toEqual([])
-  expect(await turn({ free: 2 * MIB })).toEqual([])
-  expect(await turn({ free: MIB - 1 })).toEqual(["full", "drop", "checkpoint"])
+  expect(await round({ free: 3 * MIB })).toEqual([])
+  expect(await round({ free: 100 * MIB })).toEqual(["load"])
+  expect(await round({ free: 90 * MIB })).toEqual([])
+  expect(await round({ free: 2 * MIB })).toEqual([])
+  expect(await round({ free: MIB - 1 })).toEqual(["full", "drop", "checkpoint"])
   // The space that was freed is not for items.
-  expect(await turn({ free: 9 * MIB })).toEqual(["drop", "checkpoint"])
-  expect(await turn({ free: 16 * MIB })).toEqual(["load", "room"])
+  expect(await round({ free: 9 * MIB })).toEqual(["drop", "checkpoint"])
+  expect(await round({ free: 16 * MIB })).toEqual(["load", "room"])
   // A quota does not belong to the disk.
-  expect(await turn({ free: 10 * MIB, isRefused: true })).toEqual(["full", "drop", "checkpoint"])
+  expect(await round({ free: 10 * MIB, isRefused: true })).toEqual(["full", "drop", "checkpoint"])
 })
 
 test("the room that was freed for results is kept for them by the next server", async () => {
@@ -71,21 +71,21 @@ test("the room that was freed for results is kept for them by the next server", 
     })
   free = 100 * MIB
   const killed = server()
-  for (free of [100 * MIB, MIB - 1]) await killed.turn()
+  for (free of [100 * MIB, MIB - 1]) await killed.round()
   free = 8 * MIB
   const next = server()
-  // The next server takes no item, also before its first turn.
+  // The next server takes no item, also before its first round.
   expect(told).toEqual(["full", "full"])
-  for (free of [8 * MIB, 100 * MIB]) await next.turn()
+  for (free of [8 * MIB, 100 * MIB]) await next.round()
   expect(told).toEqual(["full", "full", "room"])
   expect(sizeOf(file)).toBe(2 * MIB)
   free = MIB - 1
-  await next.turn()
+  await next.round()
   // Enough never becomes free, so the file is deleted before the next start.
   rmSync(file)
   free = 8 * MIB
   const last = server()
-  await last.turn()
+  await last.round()
   expect(told.slice(3)).toEqual(["full"])
 })
 

@@ -32,11 +32,11 @@ function counted(more: Partial<CompactionOptions>) {
 
 test("a small database is compacted once, although somebody renders, and one that can shrink is not", async () => {
   const { compaction, done } = counted({})
-  await compaction.turn()
-  await compaction.turn()
+  await compaction.round()
+  await compaction.round()
   expect(done.times).toBe(1)
   const other = counted({ isDone: true })
-  await other.compaction.turn()
+  await other.compaction.round()
   expect(other.done.times).toBe(0)
 })
 
@@ -50,13 +50,13 @@ test("a large database waits until nobody renders, and a failed compaction is tr
       if (isBroken) throw new Error("busy")
     },
   })
-  await compaction.turn()
+  await compaction.round()
   expect(done.times).toBe(0)
   isLeased = false
-  await expect(compaction.turn()).rejects.toThrow("busy")
+  await expect(compaction.round()).rejects.toThrow("busy")
   isBroken = false
-  await compaction.turn()
-  await compaction.turn()
+  await compaction.round()
+  await compaction.round()
   expect(done.times).toBe(2)
 })
 
@@ -68,19 +68,19 @@ test("a stop ends what is under way", async () => {
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("killed"))))
     },
   })
-  const turn = compaction.turn()
+  const round = compaction.round()
   await begun.promise
   await compaction.stop()
-  await turn
+  await round
 })
 
 test("a stop while the database is measured keeps the compaction from beginning", async () => {
   const bytes = Promise.withResolvers<number>()
   const { compaction, done } = counted({ bytes: () => bytes.promise })
-  const turn = compaction.turn()
+  const round = compaction.round()
   const stopped = compaction.stop()
   bytes.resolve(1000)
-  await Promise.all([turn, stopped])
+  await Promise.all([round, stopped])
   expect(done.times).toBe(0)
 })
 

@@ -31,7 +31,7 @@ async function looked(left: readonly ("many" | "few" | "none")[]) {
     onError: (error) => console.error(error),
   })
   await looking.start()
-  await looking.turn()
+  await looking.round()
   await looking.stop()
   return { said, doors, noted, isOpen, released, reasons: reasons.current, areFew: looking.areFew }
 }
@@ -133,7 +133,7 @@ test("clients that only connect, more than there are descriptors, cost no time, 
   const port = Number(new URL(server.url).port)
   const sockets = Array.from({ length: 120 }, () => connect(port, "127.0.0.1").on("error", () => undefined))
   while (!server.log.includes("out of file descriptors")) await Bun.sleep(50)
-  // The turn that has reported this has closed the door.
+  // The round that has reported this has closed the door.
   const [before, startedMs] = [busyMs(server), performance.now()]
   await Bun.sleep(4000)
   const share = (busyMs(server) - before) / (performance.now() - startedMs)

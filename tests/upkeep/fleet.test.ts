@@ -30,11 +30,11 @@ test("a server lists the others that were seen within 15 s, and never itself", a
     onOthers: (others) => void seen.push(others.map(({ id }) => id)),
     onError: (error) => expect(error).toBeUndefined(),
   })
-  await fleet.turn()
+  await fleet.round()
   known.others.push({ ...REPORT, id: "one", seen_at: at(0) }, { ...REPORT, id: "two", seen_at: at(5) })
   for (const now of [14, 15, 19, 20]) {
     known.now = now
-    await fleet.turn()
+    await fleet.round()
   }
   expect(seen).toEqual([[], ["one", "two"], ["two"], ["two"], []])
   // A request for all of them also gets those that stopped not long ago.

@@ -24,52 +24,52 @@ function looped() {
     onJump: (ms) => jumps.push(ms),
     onError,
   })
-  const turn = (lateMs = 0): void => {
+  const round = (lateMs = 0): void => {
     clock.nowMs += 1000 + lateMs
     clock.steadyMs += 1000 + lateMs
-    loop.turn(lateMs)
+    loop.round(lateMs)
   }
-  return { reasons, clock, jumps, loop, turn }
+  return { reasons, clock, jumps, loop, round }
 }
 
 test("the largest lag of the last 15 s counts, and 5 s of it is a reason", () => {
-  const { reasons, loop, turn } = looped()
-  turn(4999)
+  const { reasons, loop, round } = looped()
+  round(4999)
   expect([loop.lagMs, reasons.current]).toEqual([4999, []])
-  turn(5400)
-  for (let i = 0; i < 16; i += 1) turn(3)
+  round(5400)
+  for (let i = 0; i < 16; i += 1) round(3)
   expect(loop.lagMs).toBe(5400)
   expect(reasons.held).toMatchObject([{ reason: "event_loop_lag", detail: "5400 ms" }])
-  turn(3)
+  round(3)
   expect([loop.lagMs, reasons.current]).toEqual([3, []])
 })
 
-test("an event loop that stands still is noticed by the time since its last turn", () => {
-  const { loop, clock, turn } = looped()
-  turn()
+test("an event loop that stands still is noticed by the time since its last round", () => {
+  const { loop, clock, round } = looped()
+  round()
   expect(loop.stoodMs()).toBe(0)
   clock.steadyMs += 61_000
   expect(loop.stoodMs()).toBe(61_000)
 })
 
 test("a clock that jumps by an hour either way is reported once, and stays a reason for 10 minutes", () => {
-  const { reasons, clock, jumps, turn } = looped()
-  turn()
+  const { reasons, clock, jumps, round } = looped()
+  round()
   clock.nowMs += 3_600_000
-  turn()
+  round()
   clock.nowMs -= 3_600_000
-  turn()
+  round()
   expect(jumps).toEqual([3_600_000, -3_600_000])
   expect(reasons.held).toMatchObject([{ reason: "clock_jumped", detail: "-3600 s" }])
-  for (let i = 0; i < 600; i += 1) turn()
+  for (let i = 0; i < 600; i += 1) round()
   expect(reasons.current).toEqual(["clock_jumped"])
-  turn()
+  round()
   expect([reasons.current, jumps]).toEqual([[], [3_600_000, -3_600_000]])
 })
 
 test("a loop that was late does not count as a jump of the clock", () => {
-  const { reasons, jumps, turn } = looped()
-  turn(70_000)
+  const { reasons, jumps, round } = looped()
+  round(70_000)
   expect([jumps, reasons.current]).toEqual([[], ["event_loop_lag"]])
 })
 
@@ -77,10 +77,10 @@ test("a disk with less than 256 MiB left is a reason", () => {
   const reasons = new Reasons()
   let free = 256 * 1024 * 1024
   const disk = new DiskLowWarning(reasons, { freeBytes: () => free, onError })
-  disk.turn()
+  disk.round()
   expect(reasons.current).toEqual([])
   free -= 1
-  disk.turn()
+  disk.round()
   expect(reasons.held).toMatchObject([{ reason: "disk_low", detail: "255 MiB free" }])
 })
 
@@ -100,19 +100,19 @@ test("a notification that is lost is noticed, and the streams hear of the update
     ring: () => bus.notify(),
     onError,
   })
-  await rings.turn()
+  await rings.round()
   // No stream is open, so nothing is read.
   expect(heads).toBe(0)
   const seat = new Seat("global", undefined)
   await broadcaster.join(seat, new AbortController().signal)
   history.append(1, "queued")
   const woken = seat.wait()
-  await rings.turn()
+  await rings.round()
   expect(reasons.current).toEqual([])
-  await rings.turn()
+  await rings.round()
   expect(reasons.current).toEqual(["bell_deaf"])
   expect(await woken).toBe("batch")
-  await rings.turn()
+  await rings.round()
   expect([reasons.current, broadcaster.heard]).toEqual([[], 1])
   broadcaster.leave(seat)
 })
@@ -127,18 +127,18 @@ test("streams that are behind for a moment, or go on, are not deaf: the bell is 
     ring: () => (seen.rings += 1),
     onError,
   })
-  await rings.turn()
-  // An update that is stored just before a turn was not read yet.
+  await rings.round()
+  // An update that is stored just before a round was not read yet.
   seen.head = 10
-  for (let turn = 0; turn < 4; turn += 1) {
-    await rings.turn()
+  for (let round = 0; round < 4; round += 1) {
+    await rings.round()
     expect([reasons.current, seen.rings]).toEqual([[], 0])
     seen.heard += 10
     seen.head += 10
   }
   // Now they stand still.
   seen.heard -= 10
-  await rings.turn()
+  await rings.round()
   expect([reasons.current, seen.rings]).toEqual([["bell_deaf"], 1])
 })
 
@@ -146,12 +146,12 @@ test.each(["slow", "away", "quick"])(
   "streams that cannot be read because the database is slow or away are not deaf: %s",
   async (database) => {
     const reasons = new Reasons()
-    const seen = { steadyMs: 0, turns: 0, rings: 0 }
+    const seen = { steadyMs: 0, rounds: 0, rings: 0 }
     const rings = new MissedRings(reasons, {
       head: async () => {
-        seen.turns += 1
+        seen.rounds += 1
         if (database === "slow") seen.steadyMs += 2000
-        if (database === "away" && seen.turns === 2) throw new Error("the database is away")
+        if (database === "away" && seen.rounds === 2) throw new Error("the database is away")
         return 10
       },
       heard: () => 5,
@@ -159,9 +159,9 @@ test.each(["slow", "away", "quick"])(
       ring: () => (seen.rings += 1),
       onError,
     })
-    await rings.turn()
-    await rings.turn().catch(() => undefined)
-    if (database === "away") await rings.turn()
+    await rings.round()
+    await rings.round().catch(() => undefined)
+    if (database === "away") await rings.round()
     // The control: with a quick database it is the bell.
     expect([reasons.current, seen.rings]).toEqual(database === "quick" ? [["bell_deaf"], 1] : [[], 0])
   },
@@ -175,7 +175,7 @@ test("the faults of the database are reasons, of which one says what failed, and
   const check = new DatabaseCheck(life as Life, reasons, { onReplaced: () => (replaced += 1), onError })
   const found = (...now: StoreFault[]) => {
     faults = now
-    check.turn()
+    check.round()
     return [reasons.held.map(({ reason, detail }) => `${reason} ${detail}`.trim()), replaced]
   }
   expect(found("database_unwritable", "wal_pinned")).toEqual([

@@ -90,15 +90,15 @@ test("updates of a finished item go after their time, but for those of the newes
   }
   await kit.days(7)
   clock.nowMs -= 65
-  await retention.turn()
+  await retention.round()
   expect(await left(store, first)).toBe(8)
   clock.nowMs += 2
-  await retention.turn()
+  await retention.round()
   expect(await left(store, first)).toBe(3)
   for (const id of later) expect(await left(store, id)).toBe(4)
 })
 
-test("the newest 10,000 runs are remembered, each song with a kind of its own, also if two turns overlap", async () => {
+test("the newest 10,000 runs are remembered, each song with a kind of its own, also if two rounds overlap", async () => {
   await using kit = await opened()
   const { store, retention } = kit
   const run = { look: "2 steps, Draw", worker: "", queue_id: 1, seconds: 9, steps: [] }
@@ -106,7 +106,7 @@ test("the newest 10,000 runs are remembered, each song with a kind of its own, a
   await store.runs.addLearned(
     Array.from({ length: 10_600 }, (_, at) => ({ ...run, kind: `song ${at}`, ended_at })),
   )
-  await Promise.all([retention.turn(), retention.turn()])
+  await Promise.all([retention.round(), retention.round()])
   const known = await store.runs.kinds(20_000)
   expect([known.length, known[0]?.kind, known.at(-1)?.kind]).toEqual([10_000, "song 10599", "song 600"])
 })
@@ -119,10 +119,10 @@ test("an update stays for a day, however short the settings are", async () => {
   for (let i = 0; i < 5; i += 1) await put(store, id, { message: `report ${i}` })
   await pass(store, 24)
   clock.nowMs += 2 * DAY_MS
-  await retention.turn()
+  await retention.round()
   expect(await left(store, id)).toBe(7)
   await pass(store, 1)
-  await retention.turn()
+  await retention.round()
   expect(await left(store, id)).toBe(3)
 })
 
@@ -136,10 +136,10 @@ test("an item that took days keeps all of its updates for a day after its end, h
   await put(store, id, { status: "failed" })
   await kit.days(1)
   clock.nowMs -= 1
-  await retention.turn()
+  await retention.round()
   expect(await left(store, id)).toBe(8)
   clock.nowMs += 2
-  await retention.turn()
+  await retention.round()
   expect(await left(store, id)).toBe(3)
 })
 
@@ -153,7 +153,7 @@ test("finished items are deleted after their time, as by a person, and unfinishe
   await kit.days(30)
   clock.nowMs += 1
   const young = await rendered(store, 1)
-  await retention.turn()
+  await retention.round()
   expect(await store.wasDeleted(old)).toBeTrue()
   expect((await store.item(waiting)).status).toBe("queued")
   expect((await store.item(young)).status).toBe("completed")
@@ -161,7 +161,7 @@ test("finished items are deleted after their time, as by a person, and unfinishe
   const { updates } = await store.page({ after: 0, queueId: old, limit: 100 })
   expect(JSON.parse(updates.at(-1)?.data ?? "")).toMatchObject({ status: "completed", deleted: true })
   await kit.days(8)
-  await retention.turn()
+  await retention.round()
   expect(await left(store, old)).toBe(0)
 })
 
@@ -198,14 +198,14 @@ test("items with more moves than an item may keep updates, and young ones, are n
   const [old = 0] = await many()
   await kit.days(2)
   const [young = 0] = await many()
-  await retention.turn()
+  await retention.round()
   expect([await left(store, old), await left(store, young)]).toEqual([3, 4])
   using query = spyOn(Database.prototype, "query")
-  await retention.turn()
+  await retention.round()
   expect(query.mock.calls.length).toBeLessThan(100)
   query.mockRestore()
   await kit.days(1)
-  await retention.turn()
+  await retention.round()
   expect(await left(store, young)).toBe(3)
 })
 
@@ -233,14 +233,14 @@ test("a database that was there before is left alone for a day", async () => {
   const retention = new Retention(store.upkeep, store, new LocalBus(), options)
   await retention.start()
   clock.nowMs += DAY_MS - 1
-  await retention.turn()
+  await retention.round()
   expect(await left(store, id)).toBe(8)
   await retention.stop()
   // The day counts from the first start, not from each start.
   const again = new Retention(store.upkeep, store, new LocalBus(), options)
   await again.start()
   clock.nowMs += 2
-  await again.turn()
+  await again.round()
   expect(await left(store, id)).toBe(3)
   await again.stop()
   await store.close()
@@ -255,7 +255,7 @@ test("a box that starts in a far future before it knows the time loses nothing t
   const id = await rendered(store, 5)
   clock.nowMs += YEARS_MS
   await pass(store, 23)
-  await retention.turn()
+  await retention.round()
   expect([await left(store, id), await store.wasDeleted(id)]).toEqual([8, false])
 })
 
@@ -269,10 +269,10 @@ test("what ended while the clock was far ahead goes after its time of service, a
   clock.nowMs -= YEARS_MS
   for (let i = 0; i < 64; i += 1) await rendered(store, 0)
   await kit.days(6)
-  await retention.turn()
+  await retention.round()
   expect([await left(store, id), await left(store, gone)]).toEqual([8, 6])
   await kit.days(24)
-  await retention.turn()
+  await retention.round()
   expect([await store.wasDeleted(id), await left(store, gone)]).toEqual([true, 0])
 })
 
@@ -283,17 +283,17 @@ test("what ended before the clock was put right from 1970 is kept for its time o
   clock.nowMs = 1000
   const id = await rendered(store, 5)
   clock.nowMs = rightMs
-  await retention.turn()
+  await retention.round()
   expect([await left(store, id), await store.wasDeleted(id)]).toEqual([8, false])
   await kit.days(29)
-  await retention.turn()
+  await retention.round()
   expect([await left(store, id), await store.wasDeleted(id)]).toEqual([3, false])
   await kit.days(1)
-  await retention.turn()
+  await retention.round()
   expect(await store.wasDeleted(id)).toBeTrue()
 })
 
-test("a start while the clock was far ahead puts off no removing, and an hour is 60 turns", async () => {
+test("a start while the clock was far ahead puts off no removing, and an hour is 60 rounds", async () => {
   using folder = temporaryFolder()
   const clock = { nowMs: START_MS + YEARS_MS }
   const now = (): number => clock.nowMs
@@ -314,9 +314,9 @@ test("a start while the clock was far ahead puts off no removing, and an hour is
   const id = await rendered(store, 5)
   // An hour is stored as a whole, and counts when it has ended: an update of that hour is as old as the
   // hour's end.
-  for (let turn = 0; turn < 25 * 60 - 1; turn += 1) await retention.turn()
+  for (let round = 0; round < 25 * 60 - 1; round += 1) await retention.round()
   expect(await left(store, id)).toBe(8)
-  for (let turn = 0; turn < 61; turn += 1) await retention.turn()
+  for (let round = 0; round < 61; round += 1) await retention.round()
   expect(await left(store, id)).toBe(3)
   await retention.stop()
   await store.close()
@@ -331,7 +331,7 @@ async function started(
 ) {
   for (let start = 0; start < starts; start += 1) {
     const retention = await begun(awayMs)
-    for (let turn = 0; turn < minutes; turn += 1) await retention.turn()
+    for (let round = 0; round < minutes; round += 1) await retention.round()
     await retention.stop()
   }
 }
@@ -366,7 +366,7 @@ test("a stop ends a removal after the step under way", async () => {
   await using kit = await opened({ perItem: 3, sleep: () => kit.retention.stop() })
   const ids = [await rendered(kit.store, 5), await rendered(kit.store, 5)]
   await kit.days(2)
-  await kit.retention.turn()
+  await kit.retention.round()
   expect(await Promise.all(ids.map((id) => left(kit.store, id)))).toEqual([3, 8])
 })
 
@@ -388,7 +388,7 @@ test("a file that was large gives its room back to the disk", async () => {
   const { used } = await store.upkeep.size()
   expect(used).toBeGreaterThan(3_000_000)
   await kit.days(8)
-  await retention.turn()
+  await retention.round()
   const size = await store.upkeep.size()
   expect(size.free).toBe(0)
   expect(size.used - size.wal).toBeLessThan(500_000)

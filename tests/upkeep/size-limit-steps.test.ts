@@ -31,7 +31,7 @@ test("a step after which no less is used rests, too, once the limit is no longer
   const sizes = [2000, 2000, 1900, 1900, 1900, 1900, 1000]
   const size = async () => ({ used: sizes[0] === 1000 ? 1000 : (sizes.shift() ?? 0), wal: 0, free: 0 })
   const space = limited({ size, purge: async () => 1 }, { sleep: async () => void (rests += 1) })
-  await space.turn()
+  await space.round()
   expect([sizes, rests]).toEqual([[1000], 3])
 })
 
@@ -48,7 +48,7 @@ test("a database that was above its limit is full at the limit again, once no mo
     { size: async () => ({ used, wal: 0, free: 0 }), purge },
     { onFilled: () => void (filled += 1) },
   )
-  await space.turn()
+  await space.round()
   used = 1999
   await space.committed()
   expect(filled).toBe(0)
@@ -63,7 +63,7 @@ test("a database that is known to be full is not reported as filled by each comm
     { size: async () => ({ used: 2010, wal: 0, free: 0 }), purge: none },
     { onFilled: () => void (filled += 1), onLook: () => void (looks += 1) },
   )
-  await space.turn()
+  await space.round()
   for (let commit = 0; commit < 3; commit += 1) await space.committed()
   expect([filled, looks]).toEqual([0, 1])
 })
@@ -93,7 +93,7 @@ test.each([
   let looks = 0
   const size = async () => ({ used, wal: 1000, free: 0 })
   const space = limited({ size, purge: none }, { onLook: () => void (looks += 1) })
-  await space.turn()
+  await space.round()
   used = next - 0.5
   await space.committed()
   expect(looks).toBe(1)

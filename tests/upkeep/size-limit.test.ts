@@ -92,7 +92,7 @@ test("room is made from the oldest finished history first, and nothing of the la
   // The start of the server and its end do not wait for it, however much is to be removed.
   await space.start()
   expect(await left(old)).toBe(263)
-  await space.turn()
+  await space.round()
   expect(await left(old)).toBeLessThan(263)
   expect(restsMs.length).toBeGreaterThan(0)
   expect(await left(young)).toBe(23)
@@ -113,7 +113,7 @@ test("room is made for a while: a tenth of what is allowed is free then, where s
     return (await store.upkeep.size()).used
   }
   expect(await used()).toBeWithin(2_000_000, 2_150_000)
-  await space.turn()
+  await space.round()
   expect(await used()).toBeLessThan(0.9 * 2_000_000)
   expect(looks.at(-1)).toEqual("low")
 })
@@ -136,12 +136,12 @@ test("where no history is left to remove, only as many finished items go as have
   clock.nowMs += 2 * DAY_MS
   await pass(store, 25)
   // What a deleted item takes is not free at once. Meanwhile no others go.
-  for (let turn = 0; turn < 3; turn += 1) await space.turn()
+  for (let round = 0; round < 3; round += 1) await space.round()
   const { present, deleted } = await store.upkeep.items()
   expect([present + deleted, looks.at(-1)]).toEqual([all, "near"])
   expect(deleted).toBeWithin(5, 11)
   clock.nowMs += 11 * 60_000
-  await space.turn()
+  await space.round()
   expect(await store.upkeep.items()).toEqual({ present, deleted: 0 })
   expect(await used()).toBeLessThan(0.95 * 2_000_000)
 })
@@ -156,7 +156,7 @@ test("a full database is said to be full also while finished items are deleted, 
   await pass(store, 25)
   const during: unknown[] = []
   resting.during = async () => void during.push(looks.at(-1))
-  await space.turn()
+  await space.round()
   expect(during).toEqual(["far too large"])
 })
 
@@ -166,7 +166,7 @@ test("a clock that is far ahead makes no room of what is young", async () => {
   const id = await kit.rendered(250)
   clock.nowMs += 64 * 365 * DAY_MS
   await pass(store, 24)
-  await space.turn()
+  await space.round()
   expect([await store.count(0, await store.head(), id), looks.at(-1)]).toEqual([253, "far too large"])
 })
 
@@ -177,7 +177,7 @@ test("while room is made the limit is near and not reached, and a stop on the wa
   clock.nowMs += 2 * DAY_MS
   await pass(store, 25)
   resting.during = () => space.stop()
-  await space.turn()
+  await space.round()
   expect(looks).toEqual(["near"])
 })
 
@@ -197,7 +197,7 @@ test("a full database grows by a tenth at most, whatever workers and people repe
   const by = { worker: "w", leaseMs: 60_000 }
   const never = AbortSignal.abort()
   const used = async (): Promise<number> => {
-    await space.turn()
+    await space.round()
     await store.upkeep.checkpoint()
     return (await store.upkeep.size()).used
   }
@@ -249,7 +249,7 @@ test("where nothing may go, adding and reporting are refused, and what ends a re
   const other = await added(store)
   const third = await added(store)
   for (let i = 0; i < 250; i += 1) await put(store, other, { message: `${i}${TEXT}` })
-  await space.turn()
+  await space.round()
   expect(looks.at(-1)).toEqual("far too large")
   const codeOf = (promise: Promise<unknown>): Promise<string> =>
     promise.then(

@@ -69,10 +69,10 @@ test(`${DAYS} days at ${RENDERS_A_DAY} renders a day stay within their bound, wh
     bus.notify()
     const head = await store.head()
     // The reader keeps up, because a reader that is a day behind would rightly get a gap.
-    while (last < head) await new Promise((turn) => void setImmediate(turn))
+    while (last < head) await new Promise((round) => void setImmediate(round))
     clock.nowMs += DAY_MS
     await pass(store, 24)
-    await retention.turn()
+    await retention.round()
   }
   const all = DAYS * RENDERS_A_DAY
   expect(seen).toBe(all * (REPORTS + KEPT))

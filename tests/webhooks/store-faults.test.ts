@@ -7,7 +7,7 @@ import { Receiver, Scene } from "./scene.ts"
 
 const HOUR_MS = 3_600_000
 
-test("a notice that could not be stored is stored by a later turn, and delivered once", async () => {
+test("a notice that could not be stored is stored by a later round, and delivered once", async () => {
   let failures = 2
   await using scene = new Scene((deliveries) => ({
     async add(notices, upTo) {
@@ -23,7 +23,7 @@ test("a notice that could not be stored is stored by a later turn, and delivered
   expect(scene.receiver.ids).toHaveLength(1)
 })
 
-test("deliveries that could not be read are read by a later turn", async () => {
+test("deliveries that could not be read are read by a later round", async () => {
   let failures = 2
   await using scene = new Scene((deliveries) => ({
     async take(url, limit, forMs) {
@@ -70,7 +70,7 @@ test("a stop waits until what a receiver has answered is stored", async () => {
   await begun.promise
   let isStopped = false
   const stopping = scene.stop().then(() => (isStopped = true))
-  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+  for (let round = 0; round < 10; round += 1) await new Promise(setImmediate)
   expect(isStopped).toBe(false)
   held.resolve()
   await stopping
@@ -205,10 +205,10 @@ test("one webhook has at most four deliveries under way, holds up no other one, 
   for (let item = 0; item < 10; item += 1) await scene.fail()
   await scene.receiver.asked(4)
   await other.asked(10)
-  // Several turns of the timer. In each of them a fifth could be sent.
+  // Several rounds of the timer. In each of them a fifth could be sent.
   await Promise.race([scene.receiver.asked(5), Bun.sleep(800)])
   expect(scene.receiver.ids).toHaveLength(4)
-  // No turn asks the database for deliveries that could not be sent.
+  // No round asks the database for deliveries that could not be sent.
   expect(Math.min(...limits)).toBeGreaterThan(0)
   held.resolve()
   await scene.receiver.asked(10)
@@ -377,7 +377,7 @@ test("a place that was stored and then lost with a part of the database is store
   expect(await scene.store.deliveries.cursor()).toBeGreaterThanOrEqual(1000)
 })
 
-test("while no outcome can be stored, a receiver is asked again once in each turn, and not all the time", async () => {
+test("while no outcome can be stored, a receiver is asked again once in each round, and not all the time", async () => {
   const atMs: number[] = []
   await using scene = new Scene((deliveries) => ({
     async settle(id, settlement) {
@@ -390,6 +390,6 @@ test("while no outcome can be stored, a receiver is asked again once in each tur
   await scene.fail()
   await scene.settled(1)
   const [first = 0, last = 0] = [atMs[0], atMs[4]]
-  // A turn is 250 ms, and the first one can come at once.
+  // A round is 250 ms, and the first one can come at once.
   expect(last - first).toBeGreaterThan(600)
 })

@@ -51,10 +51,10 @@ export interface Upkeep {
   beginsAt(graceMs: number): Promise<number>
 
   /**
-   * Whether it is this server's turn to do some work that only one of all servers of the database does at a
-   * time: once in `everyMs`, by the `name` of the work. Always true if there is only one server.
+   * Whether this server does some work now that only one of all servers of the database does at a time, once in
+   * `everyMs`. `name` is the name of the work. Always true if there is only one server.
    */
-  turn(name: string, everyMs: number): Promise<boolean>
+  takeTimer(name: string, everyMs: number): Promise<boolean>
 
   /**
    * Notes that servers have run on the database for this many more minutes (1 to 60). At the end of each hour

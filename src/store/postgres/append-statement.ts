@@ -27,9 +27,9 @@ const value = (name: string): string =>
  * which another instance has kept an answer in the meantime; it also stores new items
  * whose key is ours, their updates, and the note that the group was committed.
  *
- * It takes its turn as late as possible, when it knows what it appends, and holds it until its commit. So
- * event IDs are given in the order of commits and without gaps, and the turn is never held while the program
- * computes. Locks are always taken in this order: our own instance, items by ID, keys by name, the turn. Only a group
+ * It takes the append lock (`take_turn`) as late as possible, when it knows what it appends, and holds it until its commit. So
+ * event IDs are given in the order of commits and without gaps, and that lock is never held while the program
+ * computes. Locks are always taken in this order: our own instance, items by ID, keys by name, the append lock. Only a group
  * that locks its items before it decides has these first. A claim also locks the row of the history, but only against a
  * pause, which takes no other lock: a pause waits for the claims that it comes too late for.
  */

@@ -143,7 +143,7 @@ export class DoubleWriteFence {
       const askedMs = performance.now()
       const all = [...own, ...parameters, this.#clock.now()]
       const appended = this.#link.ask<Appended>(APPEND, all)
-      // The commit follows at once: other instances wait for the turn until it arrives.
+      // The commit follows at once: other instances wait for the append lock until it arrives.
       const [[answer]] = await Promise.all([appended, this.#commit()])
       if (answer) this.#clock.sample(answer.now, askedMs)
       if (answer?.me !== 1) {

@@ -53,7 +53,7 @@ export const songs = pgTable("songs", {
   version: long().notNull(),
 })
 
-/** Work that is done by one instance at a time: the instance that finds it due and moves `due_at` on has the turn. */
+/** Work that is done by one instance at a time: the instance that finds it due and moves `due_at` on does it. */
 export const timers = pgTable("timers", {
   name: text().primaryKey(),
   due_at: long().notNull(),

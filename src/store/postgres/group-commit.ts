@@ -67,7 +67,7 @@ interface WaitingWrite extends Write<unknown> {
 
 /** What the group needs from the store. */
 export interface GroupOptions {
-  /** The connection that only groups use; they wait for their turn on it. */
+  /** The connection that only groups use; they wait there for the append lock. */
   readonly link: PostgresConnections
   /** Stores each group once. */
   readonly fence: DoubleWriteFence
@@ -157,9 +157,9 @@ export class GroupCommit {
   async #flush(): Promise<void> {
     this.#isFlushing = true
     while (this.#waiting.length > 0) {
-      // It waits for two turns, because after one turn only about half of the clients that were just answered
+      // It waits for two ticks, because after one tick only about half of the clients that were just answered
       // have sent their next request.
-      await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
+      await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)))
       const writes = this.#taken()
       // They may have waited for the group before.
       const sinceMs = writes.reduce((first, write) => Math.min(first, write.sinceMs), performance.now())

@@ -45,7 +45,7 @@ export function rangesIn(json: string): readonly Lost[] {
 /**
  * Notes that event IDs were lost if the newest one is below $1. It notes the same if another server has taken over since:
  * the instances that knew what that server lacks may all be gone. Returns the new floor and the new era. It
- * locks the row of the history before it takes its turn: a transaction that waits for that row holds no item
+ * locks the row of the history before it takes the append lock: a transaction that waits for that row holds no item
  * for which a group could wait.
  */
 const RAISE = `WITH held AS MATERIALIZED (
@@ -63,7 +63,7 @@ SELECT floor, era, lost, (SELECT count(setval(name::regclass, nextval(name::regc
   FROM unnest(ARRAY[${SEQUENCES.map((name) => `'${name}'`).join(", ")}]) name) AS numbered
 FROM raised`
 
-/** Whether `RAISE` would note anything; takes no turn. */
+/** Whether `RAISE` would note anything; takes no lock. */
 const IS_BACK = `SELECT FROM history h WHERE database_timeline() NOT IN (timeline, 0)
   OR greatest(floor, (SELECT max(id) FROM updates)) < $1::int8`
 

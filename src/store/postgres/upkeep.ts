@@ -81,10 +81,10 @@ const FORGET_RUNS = `DELETE FROM runs WHERE id = ANY (ARRAY(
     ORDER BY r.id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1 AS n`
 
 /**
- * The instance that finds the timer due and moves it on has the turn. One that is due later than it can be was set by a clock
+ * The instance that finds the timer due and moves it on does the work. One that is due later than it can be was set by a clock
  * that was ahead.
  */
-const TURN = `INSERT INTO timers (name, due_at) VALUES ($1, $2::int8 + $3::int8)
+const TAKE_TIMER = `INSERT INTO timers (name, due_at) VALUES ($1, $2::int8 + $3::int8)
   ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at
     WHERE timers.due_at <= $2::int8 OR timers.due_at > excluded.due_at RETURNING name`
 
@@ -135,8 +135,8 @@ export class PostgresUpkeep implements Upkeep {
     return row?.at ?? nowMs
   }
 
-  async turn(name: string, everyMs: number): Promise<boolean> {
-    const rows = await this.#link.run(TURN, [name, this.#now(), everyMs])
+  async takeTimer(name: string, everyMs: number): Promise<boolean> {
+    const rows = await this.#link.run(TAKE_TIMER, [name, this.#now(), everyMs])
     return rows.length > 0
   }
 

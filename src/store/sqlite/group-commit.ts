@@ -63,7 +63,7 @@ const isFault = (error: unknown): boolean =>
   error instanceof SQLiteError && !error.code?.startsWith("SQLITE_CONSTRAINT")
 
 /**
- * Writes that arrive in one turn of the event loop share one commit, so that they wait for the disk only
+ * Writes that arrive in one tick of the event loop share one commit, so that they wait for the disk only
  * once.
  *
  * Each write has its own savepoint: if one throws, only that one is undone and fails. If the commit fails, or
@@ -123,9 +123,9 @@ export class GroupCommit {
   }
 
   async #flushSoon(): Promise<void> {
-    // Two turns of the event loop: in one turn, only about half of the clients that just got an answer send
+    // Two ticks of the event loop: in one tick, only about half of the clients that just got an answer send
     // their next request.
-    await new Promise<void>((turn) => setImmediate(() => setImmediate(turn)))
+    await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)))
     const triedMs = this.#observer.nowMs()
     const begun = await this.#beginWithin(BUSY_LIMIT_MS)
     const writes = this.#waiting

@@ -19,15 +19,15 @@ import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { rowsOf } from "./rows-of-columns.ts"
 import { queueItems } from "./schema.ts"
 
-/** About how long a search may compute in one turn of the event loop. */
+/** About how long a search may compute in one tick of the event loop. */
 const SEARCH_MS = 4
-/** For so long no search computes while others work: a write needs several turns, and must not meet a slice in each. */
+/** For so long no search computes while others work: a write needs several ticks, and must not meet a slice in each. */
 const REST_MS = 2
-/** If a turn of the event loop has taken so long, others were at work in it. A turn without work takes a fifth of that. */
+/** If a tick of the event loop has taken so long, others were at work in it. A tick without work takes a fifth of that. */
 const WORK_MS = 0.03
-/** The number of items that a search reads in one turn: the first number, the least and the most. */
+/** The number of items that a search reads in one tick: the first number, the least and the most. */
 const SEARCH_ROWS = { first: 100, least: 10, most: 2000 }
-/** Of more items than the least number, a search reads only as many in one turn as have so many bytes of text. */
+/** Of more items than the least number, a search reads only as many in one tick as have so many bytes of text. */
 const SEARCH_BYTES = 1024 * 1024
 
 /**
@@ -55,14 +55,14 @@ function beside(
   return (s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`
 }
 
-const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+const tick = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** Resolves after a turn of the event loop, and after a rest if others were at work in that turn. */
+/** Resolves after a tick of the event loop, and after a rest if others were at work in that tick. */
 async function rest(): Promise<void> {
-  // The slice before is read in the present turn.
-  await turn()
+  // The slice before is read in the present tick.
+  await tick()
   const beginMs = performance.now()
-  await turn()
+  await tick()
   if (performance.now() - beginMs > WORK_MS) await new Promise((resolve) => void setTimeout(resolve, REST_MS))
 }
 
@@ -76,21 +76,21 @@ const placedRows = rowsOf(PLACED)
 /** Reads the queue in its order. */
 export class Listing implements Slices {
   readonly #db: ReturnType<typeof drizzle>
-  #turn: Promise<void> = Promise.resolve()
+  #nextSlice: Promise<void> = Promise.resolve()
   /** The number of items in the next slice. With many words or long texts, each item takes longer. */
   #sliceRows = SEARCH_ROWS.first
-  /** What this thread had computed before the present slice, which `end` begins and `rows` reads in the same turn. */
+  /** What this thread had computed before the present slice, which `end` begins and `rows` reads in the same tick. */
   #before: NodeJS.CpuUsage | undefined
 
   constructor(client: Database) {
     this.#db = drizzle(client)
   }
 
-  /** Only one slice of all searches together is read at a time, and others have some turns between two slices. */
+  /** Only one slice of all searches together is read at a time, and other work has some ticks between two slices. */
   async end(query: ListQuery, start: Place | undefined, given?: Most): Promise<Place | undefined> {
     if (!given) {
-      this.#turn = this.#turn.then(rest)
-      await this.#turn
+      this.#nextSlice = this.#nextSlice.then(rest)
+      await this.#nextSlice
       this.#before = process.threadCpuUsage()
     }
     const most = given ?? { items: this.#sliceRows, least: SEARCH_ROWS.least, bytes: SEARCH_BYTES }

@@ -14,7 +14,7 @@ function decoderOf(column: SQLiteColumn): ((value: unknown) => unknown) | undefi
 
 /**
  * Returns what makes rows of the values that a query gives. drizzle does the same, but finds out for each value of each
- * row how to decode it: with a thousand rows this takes twice as long as everything else, and nobody else has a turn
+ * row how to decode it: with a thousand rows this takes twice as long as everything else, and no other work goes on
  * meanwhile. The query must select exactly these columns, in this order.
  */
 export function rowsOf<Columns extends Readonly<Record<string, SQLiteColumn>>>(columns: Columns) {

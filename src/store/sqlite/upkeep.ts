@@ -62,7 +62,7 @@ export class SqliteUpkeep implements Upkeep {
     })
   }
 
-  async turn(): Promise<boolean> {
+  async takeTimer(): Promise<boolean> {
     return true
   }
 

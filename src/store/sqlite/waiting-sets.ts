@@ -15,7 +15,7 @@ import {
 const MOST_SETS = 50_000
 /** After this time the sets are read again, because there may be fewer. */
 const REST_MS = 60_000
-/** Reading the sets lets others have a turn after this time. */
+/** Reading the sets lets other work go on after this time. */
 const SLICE_MS = 5
 /** Stands for a tag where a set has none; no tag is empty. */
 const NO_TAG = ""
@@ -92,7 +92,7 @@ export class WaitingSets {
 
   /**
    * Runs a search by `first`. If it returns undefined, it is run again after the sets were loaded, or, if they are too
-   * many, with an item that was found meanwhile; if there is none, the result is null. Others have turns.
+   * many, with an item that was found meanwhile; if there is none, the result is null. Other work goes on meanwhile.
    */
   async found<T>(
     tags: readonly string[],
@@ -118,12 +118,12 @@ export class WaitingSets {
   /** Searches without the memory. One claim does this at a time, or many of them would hold up all others together. */
   async #slowly(tags: readonly string[]): Promise<Candidate | null> {
     const parts = firstFitting(tags, this.#items)
-    for (let turnMs = performance.now(); ;) {
+    for (let sliceMs = performance.now(); ;) {
       const part = parts.next()
       if (part.done === true) return part.value
-      if (performance.now() - turnMs > SLICE_MS) {
+      if (performance.now() - sliceMs > SLICE_MS) {
         await new Promise(setImmediate)
-        turnMs = performance.now()
+        sliceMs = performance.now()
       }
     }
   }
@@ -165,13 +165,13 @@ export class WaitingSets {
   async #load(): Promise<void> {
     this.forget()
     this.#state = "loading"
-    let turnMs = performance.now()
+    let sliceMs = performance.now()
     let found = this.#items.seekAny(new Uint8Array())
     while (found && this.#state === "loading") {
       this.noteWaiting(found)
-      if (performance.now() - turnMs > SLICE_MS) {
+      if (performance.now() - sliceMs > SLICE_MS) {
         await new Promise(setImmediate)
-        turnMs = performance.now()
+        sliceMs = performance.now()
       }
       // No key lies between a key and the same key with a zero byte more.
       found = this.#items.seekAny(Buffer.concat([found.needs, Buffer.alloc(1)]))

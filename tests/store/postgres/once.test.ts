@@ -249,7 +249,7 @@ withPostgres(
     const turns = async (afterMs: number): Promise<boolean[]> => {
       nowMs += afterMs
       const had: boolean[] = []
-      for (const { upkeep } of stores) had.push(await upkeep.turn("retention", 1000))
+      for (const { upkeep } of stores) had.push(await upkeep.takeTimer("retention", 1000))
       return had
     }
     expect([await turns(0), await turns(999), await turns(1)]).toEqual([

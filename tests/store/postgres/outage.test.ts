@@ -36,11 +36,11 @@ test.skipIf(whyNoPostgres !== undefined).each([true, false])(
       await store.change(id, (stored, moment) => claimed(stored, by, moment))
       proxy.isClosed = isAway
       if (isAway) proxy.cut()
-      const turn = isAway ? rescue.turn() : undefined
+      const round = isAway ? rescue.round() : undefined
       await Bun.sleep(AWAY_MS)
       proxy.isClosed = false
-      await turn
-      await rescue.turn()
+      await round
+      await rescue.round()
       // The control: without an outage the lease has run out.
       expect((await store.item(id)).status).toBe(isAway ? "processing" : "retrying")
     } finally {
@@ -110,7 +110,7 @@ test.skipIf(whyNoPostgres !== undefined)(
     const one = await PostgresStore.open(database.url, { clock })
     const two = await PostgresStore.open(database.url, { clock })
     try {
-      for (let turns = 0; turns < 5; turns += 1) {
+      for (let rounds = 0; rounds < 5; rounds += 1) {
         await one.alive()
         one.outages.begin(nowMs)
         for (let seconds = 0; seconds < 10; seconds += 1) {

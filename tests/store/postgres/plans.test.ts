@@ -104,7 +104,7 @@ async function used(store: PostgresStore): Promise<void> {
   await store.upkeep.newestAgo(9)
 }
 
-/** Statements that run for each token, delivery, run and turn of the upkeep. */
+/** Statements that run for each token, delivery, run and round of the upkeep. */
 async function usedBeside(store: PostgresStore): Promise<void> {
   await store.pause()
   await store.pausedAt()
@@ -141,7 +141,7 @@ async function usedBeside(store: PostgresStore): Promise<void> {
   await access.version()
   await access.endLeases(id)
   await access.revokeToken(id)
-  await upkeep.turn("retention", 1000)
+  await upkeep.takeTimer("retention", 1000)
   await upkeep.beginsAt(1000)
   await upkeep.passMinutes(60)
   await upkeep.size()

@@ -53,7 +53,7 @@ const WAITING = `SELECT pid FROM pg_stat_activity WHERE datname = current_databa
 const HOLD = "SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)"
 const LET_GO = "SELECT pg_advisory_unlock(1, 'updates'::regclass::oid::int)"
 
-/** Holds the turn of all writers while `meanwhile` runs; it is given how many writers wait for a lock. */
+/** Holds the append lock of all writers while `meanwhile` runs; it is given how many writers wait for a lock. */
 export async function withTurnHeld<T>(
   client: SQL,
   meanwhile: (waiting: () => Promise<number>) => Promise<T>,
@@ -67,7 +67,7 @@ export async function withTurnHeld<T>(
 }
 
 /**
- * Holds the turn of all writers while `begin` starts some, until `count` of them wait. Returns their results.
+ * Holds the append lock of all writers while `begin` starts some, until `count` of them wait. Returns their results.
  */
 export async function atOnce<T>(client: SQL, count: number, begin: () => Promise<T>): Promise<T> {
   await client.unsafe(HOLD)
@@ -78,7 +78,7 @@ export async function atOnce<T>(client: SQL, count: number, begin: () => Promise
 }
 
 /**
- * Ends the connections of writers that wait for their turn, once for each writer that was started; see
+ * Ends the connections of writers that wait for the append lock, once for each writer that was started; see
  * `atOnce`.
  */
 export async function killedOnce<T>(client: SQL, begin: () => Promise<T>): Promise<T> {

@@ -180,7 +180,7 @@ test("the result of a transaction is reported: when it began, and when it was fi
   expect(noted.slice(6)).toEqual(["begun 6", "ending 6", "committed 6"])
 })
 
-test("a write that the database cannot do is an outage, although the others of its turn are committed", async () => {
+test("a write that the database cannot do is an outage, although the others of its tick are committed", async () => {
   using database = open()
   const { client, group, add, ids, noted } = database
   const broken = () => client.run("INSERT INTO nowhere VALUES (1)")
@@ -253,7 +253,7 @@ test("a write waits while another program holds the lock, but not once the serve
   const { client, group, add, ids, noted, pass } = opened
   using other = new Database(client.filename)
   const tried = async (): Promise<void> => {
-    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    for (let tick = 0; tick < 5; tick += 1) await new Promise((resolve) => setImmediate(resolve))
   }
   other.run("BEGIN IMMEDIATE")
   const waiting = group.run(add(1))
@@ -282,7 +282,7 @@ test("a write that waits for another program's lock is refused as soon as every 
   using other = new Database(client.filename)
   other.run("BEGIN IMMEDIATE")
   const waiting = group.run(add(1))
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+  for (let tick = 0; tick < 5; tick += 1) await new Promise((resolve) => setImmediate(resolve))
   group.refuse(new AppError("unavailable", "the file was replaced"))
   other.run("ROLLBACK")
   await expect(waiting).rejects.toThrow("the file was replaced")

@@ -8,7 +8,7 @@ import { added } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 
 const ITEMS = 2100
-/** Searching them takes this many turns. */
+/** Searching them takes this many ticks. */
 const SLICES = 2
 const SEARCHES = 10
 
@@ -16,27 +16,27 @@ test("however many search at once, others wait for one slice of one search at a 
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   await Promise.all(Array.from({ length: ITEMS }, () => added(store)))
-  let turns = 0
+  let ticks = 0
   const searches = Promise.all(
     Array.from({ length: SEARCHES }, () => store.list({ limit: 1, search: "nothing has this" })),
   )
   const isOver = searches.then(() => true)
-  while (!(await Promise.race([isOver, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
+  while (!(await Promise.race([isOver, new Promise((tick) => void setImmediate(tick, false))]))) ticks += 1
   expect((await searches).map(({ items }) => items)).toEqual(Array.from({ length: SEARCHES }, () => []))
-  expect(turns).toBeGreaterThanOrEqual(SEARCHES * SLICES - 1)
+  expect(ticks).toBeGreaterThanOrEqual(SEARCHES * SLICES - 1)
   await store.close()
 }, 180_000)
 
-test("a search that takes long for each item looks at fewer in a turn, so that others wait no longer", async () => {
+test("a search that takes long for each item looks at fewer in a tick, so that others wait no longer", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const words = Array.from({ length: 60 }, (_, i) => `z${i + 10}`)
   const title = `${"a song of many words ".repeat(400)} ${words.join(" ")}`
   await Promise.all(Array.from({ length: 300 }, () => added(store, { title })))
-  let turns = 0
+  let ticks = 0
   const search = store.list({ limit: 1, search: `${words.join(" ")} missing` }).then(() => true)
-  while (!(await Promise.race([search, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
-  expect(turns).toBeGreaterThan(10)
+  while (!(await Promise.race([search, new Promise((tick) => void setImmediate(tick, false))]))) ticks += 1
+  expect(ticks).toBeGreaterThan(10)
   await store.close()
 }, 180_000)
 
@@ -48,28 +48,28 @@ test("a long word that nearly fits in every place of long texts costs others no 
   let longestMs = 0
   const search = store.list({ limit: 1, search: `${"-".repeat(199)}x` }).then(() => true)
   for (let beforeMs = performance.now(), isOver = false; !isOver;) {
-    isOver = await Promise.race([search, new Promise<false>((turn) => void setImmediate(turn, false))])
+    isOver = await Promise.race([search, new Promise<false>((tick) => void setImmediate(tick, false))])
     longestMs = Math.max(longestMs, performance.now() - beforeMs)
     beforeMs = performance.now()
   }
-  // 100 such items took 12 s, all in one turn.
+  // 100 such items took 12 s, all in one tick.
   expect(longestMs).toBeLessThan(2000)
   await store.close()
 }, 180_000)
 
-test("a search that comes from short items to very long ones looks at few of these in a turn", async () => {
+test("a search that comes from short items to very long ones looks at few of these in a tick", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
   const turnsOf = async (): Promise<number> => {
-    // No turn takes long by this clock, so the search never rests for others.
+    // No tick takes long by this clock, so the search never rests for others.
     using _clock = spyOn(performance, "now").mockReturnValue(performance.now())
     const search = store.list({ limit: 1, search: "nothing has this" }).then(() => true)
-    let turns = 0
-    while (!(await Promise.race([search, new Promise((turn) => void setImmediate(turn, false))]))) turns += 1
-    return turns
+    let ticks = 0
+    while (!(await Promise.race([search, new Promise((tick) => void setImmediate(tick, false))]))) ticks += 1
+    return ticks
   }
   await Promise.all(Array.from({ length: 2000 }, () => added(store)))
-  // Now it knows how many short items it can look at in a turn.
+  // Now it knows how many short items it can look at in a tick.
   for (let i = 0; i < 10; i += 1) await turnsOf()
   const short = await turnsOf()
   expect(short).toBeLessThan(100)
@@ -88,11 +88,11 @@ test("a search rests between two slices while others are at work, and not if nob
   using rests = spyOn(globalThis, "setTimeout")
   let nowMs = performance.now()
   using clock = spyOn(performance, "now").mockImplementation(() => nowMs)
-  const restsOf = async (turnMs: number): Promise<number> => {
+  const restsOf = async (tickMs: number): Promise<number> => {
     rests.mockClear()
     const search = store.list({ limit: 1, search: "nothing has this" }).then(() => true)
-    const turn = (): Promise<false> => new Promise((resolve) => void setImmediate(resolve, false))
-    while (!(await Promise.race([search, turn()]))) nowMs += turnMs
+    const tick = (): Promise<false> => new Promise((resolve) => void setImmediate(resolve, false))
+    while (!(await Promise.race([search, tick()]))) nowMs += tickMs
     // Timers of other work may begin meanwhile.
     return rests.mock.calls.filter(([, ms]) => ms === 2).length
   }

@@ -289,7 +289,7 @@ test("nobody else can open a new database at any moment, whatever the mask of th
   const modes = new Set<number>()
   const files = ["", "-wal", ".lock"].map((part) => `${path}${part}`)
   while (child.exitCode === null && !existsSync(`${path}-wal`)) {
-    // In one turn of the event loop, because a file is open to others for less than a millisecond.
+    // In one tick of the event loop, because a file is open to others for less than a millisecond.
     for (let look = 0; look < 2000; look += 1) {
       for (const file of files) {
         const found = statSync(file, { throwIfNoEntry: false })

@@ -157,7 +157,7 @@ async function access(all: Store["access"]): Promise<void> {
 async function upkeep(all: Store["upkeep"]): Promise<void> {
   const upTo = 1_000_000
   const ended = { fromMs: 0, toMs: Date.now() + 60_000, upTo }
-  await all.turn("retention", 1000)
+  await all.takeTimer("retention", 1000)
   await all.beginsAt(1000)
   await all.passMinutes(60)
   await all.newestAgo(1)
@@ -182,7 +182,7 @@ async function instances(all: Store["instances"]): Promise<void> {
 
 async function lists(store: Store): Promise<void> {
   const after = "1.0.1.1"
-  // A search reads these in more than one turn.
+  // A search reads these in more than one tick.
   await Promise.all(Array.from({ length: 120 }, () => added(store)))
   for (const status of [undefined, ...STATUSES]) {
     await store.list({ limit: 1, status })

@@ -37,7 +37,7 @@ test("a server at rest writes nothing, though a sign of life is due; the next wr
   await put(store, id, { status: "completed" })
   // What it must still check after a start, and its first minutes, which are stored earlier than after an
   // hour.
-  for (let minute = 0; minute < 33; minute += 1) await retention.turn()
+  for (let minute = 0; minute < 33; minute += 1) await retention.round()
   const files = (): string[] => [path, `${path}-wal`].map((file) => Bun.hash(readFileSync(file)).toString())
   const before = files()
   const aliveAt = (): number => {
@@ -51,8 +51,8 @@ test("a server at rest writes nothing, though a sign of life is due; the next wr
   expect(aliveAt()).toBe(START_MS)
   for (let second = 0; second < 120; second += 1) {
     nowMs += 1000
-    await rescue.turn()
-    if (second % 60 === 0) await retention.turn()
+    await rescue.round()
+    if (second % 60 === 0) await retention.round()
     store.faults()
   }
   expect(files()).toEqual(before)
@@ -85,9 +85,9 @@ test("the first minutes of service are stored after five of them, and nothing is
   await retention.start()
   const files = (): string[] => [path, `${path}-wal`].map((file) => Bun.hash(readFileSync(file)).toString())
   const before = files()
-  for (let minute = 1; minute < 5; minute += 1) await retention.turn()
+  for (let minute = 1; minute < 5; minute += 1) await retention.round()
   expect(files()).toEqual(before)
-  await retention.turn()
+  await retention.round()
   expect(files()).not.toEqual(before)
   await retention.stop()
   await store.close()
@@ -143,7 +143,7 @@ test("a look at a lease writes nothing, tells whether to go on, and is refused w
   // It was not renewed, so it ends as if nobody had waited.
   nowMs += 30_000
   const rescue = new RescueAndStall(store, new LocalBus(), { stallAfterMs: 120_000, maxRescues: 5, onError })
-  await rescue.turn()
+  await rescue.round()
   expect(await codeOf(workers.look(id, "token"))).toBe("lease_lost")
   await workers.stop()
   await store.close()

@@ -29,7 +29,7 @@ function commits(path: string): number {
   return found
 }
 
-test("writes that come in one turn share one commit", async () => {
+test("writes that come in one tick share one commit", async () => {
   await using opened = await openSqlite()
   const { store, path } = opened
   const id = await added(store)

@@ -100,7 +100,7 @@ test("claims from more sets than are kept in memory find the same and let others
   let [pages, most, isOver] = [0, 0, false]
   const after: typeof items.after = (...asked) => {
     pages += 1
-    // Longer than a turn may take.
+    // Longer than a tick may take.
     for (const untilMs = performance.now() + 6; performance.now() < untilMs;);
     return items.after(...asked)
   }
@@ -193,7 +193,7 @@ class Queue {
     }
   }
 
-  /** Claims in one turn, and compares what they get. */
+  /** Claims in one tick, and compares what they get. */
   async #claim(items: readonly QueueItem[], all: readonly (readonly string[])[]): Promise<void> {
     await this.store.nextWaiting(TAGS)
     const expected = all.map((tags) => this.#take(items, tags))

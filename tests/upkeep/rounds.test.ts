@@ -14,7 +14,7 @@ import { MissedRings } from "../../src/upkeep/missed-rings.ts"
 import { Retention } from "../../src/upkeep/retention.ts"
 import { SizeLimit } from "../../src/upkeep/size-limit.ts"
 
-/** Stands for all that the services need; here it only matters when their turns come. */
+/** Stands for all that the services need; here it only matters when their rounds come. */
 const any: never = new Proxy({}, { get: () => () => Number.NaN }) as never
 
 test.each<[name: string, seconds: number, service: Repeating]>([
@@ -30,18 +30,18 @@ test.each<[name: string, seconds: number, service: Repeating]>([
   ["Backups", 60, new Backups(any)],
   ["Compaction", 60, new Compaction(any)],
   ["Retention", 60, new Retention(any, any, any, any)],
-])("%s takes its turns every %d s, or up to a fifth sooner", async (_name, seconds, service) => {
+])("%s takes its rounds every %d s, or up to a fifth sooner", async (_name, seconds, service) => {
   let nowMs = 0
   let ring = (): void => undefined
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   using _timer = spyOn(globalThis, "setTimeout").mockImplementation(
     ((run: () => void) => (ring = run)) as never,
   )
-  using turn = spyOn(service, "turn").mockImplementation(() => undefined)
+  using round = spyOn(service, "round").mockImplementation(() => undefined)
   const turnsAfter = (times: number): number => {
     nowMs = times * seconds * 1000
     ring()
-    return turn.mock.calls.length
+    return round.mock.calls.length
   }
   await Repeating.prototype.start.call(service)
   expect([turnsAfter(0.79), turnsAfter(1)]).toEqual([0, 1])
