@@ -249,10 +249,12 @@ verb() {
 
 # launch UNIT [FLAG]: lets a unit run what is installed, now and after each boot; FLAG is one of systemctl.
 launch() {
-  how=$(verb "$1") is=off
+  how=$(verb "$1") is=off did=started
+  # A restart also starts what does not run, at once even if systemd would wait until it tries again.
+  if [ "$how" = restart ] && systemctl is-active --quiet "$1"; then did=restarted; fi
   if [ "$how" = start ] && systemctl is-active --quiet "$1" && systemctl is-enabled --quiet "$1"; then is=on; fi
   systemctl enable --quiet "$1" && systemctl ${2:-} "$how" "$1" || return 1
-  [ "$is" = on ] || { say "${how}ed $1" && touched=1; }
+  [ "$is" = on ] || { say "$did $1" && touched=1; }
 }
 
 start() {
