@@ -11,7 +11,7 @@ export const DEGRADED = {
   database_unwritable: {
     title: "nothing can be saved",
     about:
-      "the database cannot be written, so every change is refused (503); see that its disk works, and that no other program holds it",
+      "the database cannot be written, so every change is refused (503); see that it can be reached, is no standby, has a working disk, and is held by no other program",
   },
   database_damaged: {
     title: "database damaged",

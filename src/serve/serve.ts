@@ -136,7 +136,7 @@ const patienceOf = (
   asked,
   isAway: () => isPostgres(database) && store.faults().includes("database_unwritable"),
   onWaiting: () =>
-    log("warn", "waiting for the database", { database: shownDatabase(database), code: store.failure }),
+    errorLog.warn("waiting for the database", store.failure, { database: shownDatabase(database) }),
 })
 
 function listening(app: ReturnType<typeof createApp>, settings: ServeSettings): string {

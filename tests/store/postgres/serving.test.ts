@@ -185,6 +185,35 @@ test("a server whose database is away says in its log that it waits for it, and 
   await instance.end("SIGTERM")
 })
 
+withPostgres("a start that tries its database again and again says so once, and counts", async () => {
+  const { url } = await newDatabase()
+  await (await PostgresStore.open(url)).close()
+  await using other = new SQL({ url, max: 1 })
+  // What is undone does not take back the number of a sequence.
+  await other
+    .unsafe(
+      `CREATE SEQUENCE tries;
+    CREATE FUNCTION full() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100'; END $$;
+    CREATE FUNCTION full_and_counted() RETURNS trigger LANGUAGE plpgsql
+      AS $$ BEGIN PERFORM nextval('tries'); RAISE EXCEPTION USING ERRCODE = '53100'; END $$;
+    CREATE TRIGGER refused BEFORE UPDATE ON history FOR EACH STATEMENT EXECUTE FUNCTION full();
+    CREATE TRIGGER refused BEFORE INSERT ON followers FOR EACH STATEMENT EXECUTE FUNCTION full_and_counted()`,
+    )
+    .simple()
+  const instance = new Instance(["--database", url])
+  instance.begin()
+  const tries = async (): Promise<number> =>
+    Number((await other.unsafe("SELECT last_value FROM tries"))[0].last_value)
+  while ((await tries()) < 3) await Bun.sleep(LOOK_MS)
+  await instance.end("SIGTERM")
+  const lines = instance.log.split("\n").filter((line) => line.includes("waiting for the database"))
+  expect(lines).toEqual([
+    expect.stringMatching(/"database":"postgres:.*"cause":"53100"\}$/),
+    expect.stringMatching(/"cause":"53100","again":[1-9]/),
+  ])
+})
+
 withPostgres(
   "a start that finds a full disk at its database ends, and says so with the database",
   async () => {
