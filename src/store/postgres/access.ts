@@ -1,7 +1,7 @@
 import { and, asc, eq, gt } from "drizzle-orm"
 
 import { unknownItem } from "../../errors.ts"
-import { REVOKED } from "../../item/lease-token.ts"
+import { isRevokedToken, REVOKED, type Token, tokenOf } from "../../item/lease-token.ts"
 import type { Access, TicketRow, TokenDraft, TokenRow } from "../contract/access.ts"
 import type { PostgresConnections } from "./connections.ts"
 import type { RolledBackCheck } from "./rolled-back-database.ts"
@@ -20,24 +20,34 @@ SELECT count(*)::int AS n FROM revoked`
 const VERSION = `SELECT (coalesce(sum(id * (1 + coalesce(revoked_at, 0)::numeric)), 0) % ${Number.MAX_SAFE_INTEGER})::float8 AS n
   FROM tokens`
 
+/** The leases in force that were claimed with a token. */
+const HELD = `SELECT id, lease_token FROM queue_items WHERE section = 0 AND lease_holder = $1 AND lease_expires_at IS NOT NULL
+    AND lease_token NOT LIKE '${REVOKED}%'`
+
 /** A lease that ran out long ago, with no token that a worker could show. */
-const END_LEASES = `WITH held AS MATERIALIZED (
-  SELECT id FROM queue_items WHERE section = 0 AND lease_holder = $1 AND lease_expires_at IS NOT NULL
-    AND lease_token NOT LIKE '${REVOKED}%'
-  ORDER BY id FOR NO KEY UPDATE),
-ended AS (
-  UPDATE queue_items q SET lease_token = '${REVOKED}' || q.lease_token, lease_expires_at = 0, version = q.version + 1
-  FROM held WHERE q.id = held.id RETURNING q.id)
-SELECT count(*)::int AS n FROM ended`
+const END_LEASES = `WITH held AS MATERIALIZED (${HELD} ORDER BY id FOR NO KEY UPDATE)
+UPDATE queue_items q SET lease_token = '${REVOKED}' || q.lease_token, lease_expires_at = 0, version = q.version + 1
+FROM held WHERE q.id = held.id RETURNING q.id, q.lease_token`
 
 const ADD_TICKET = `WITH ended AS (
   DELETE FROM tickets WHERE expires_at <= $7::int8 OR (used_at IS NULL AND use_by <= $7::int8))
 INSERT INTO tickets (hash, token_id, method, path, use_by, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (hash) DO NOTHING`
 
+/** What is stored of the leases of some items. */
+const STORED_LEASES = "SELECT id, lease_token FROM queue_items WHERE id = ANY($1::int8[])"
+
 interface CountRow {
   readonly n: number
 }
+
+/** An item with what is stored of its leases. */
+interface LeaseRow extends Token {
+  /** The client gives it as text. */
+  readonly id: string
+}
+
+const NO_LEASE: Token = { lease_token: null }
 
 /** The Access on PostgreSQL. */
 export class PostgresAccess implements Access {
@@ -105,8 +115,29 @@ export class PostgresAccess implements Access {
   }
 
   async endLeases(id: number): Promise<number> {
-    const [row] = await this.#link.run<CountRow>(END_LEASES, [id])
-    return row?.n ?? 0
+    const seen = new Map<string, LeaseRow>()
+    const note = (leases: readonly LeaseRow[]): void => {
+      for (const lease of leases) seen.set(tokenOf(lease), lease)
+    }
+    let isRepeated = false
+    return this.#link.patiently(async () => {
+      note(await this.#link.ask<LeaseRow>(HELD, [id]))
+      const wasLost = isRepeated
+      isRepeated = true
+      const ended = await this.#link.ask<LeaseRow>(END_LEASES, [id])
+      if (!wasLost) return ended.length
+      // The statement whose answer was lost may have ended them.
+      note(ended)
+      return this.#revokedOf(seen)
+    })
+  }
+
+  /** How many leases, by their tokens, are revoked by now. */
+  async #revokedOf(leases: ReadonlyMap<string, LeaseRow>): Promise<number> {
+    const ids = [...leases.values()].map(({ id }) => id)
+    const rows = await this.#link.ask<LeaseRow>(STORED_LEASES, [ids])
+    const stored = new Map(rows.map((row) => [row.id, row]))
+    return [...leases].filter(([token, { id }]) => isRevokedToken(stored.get(id) ?? NO_LEASE, token)).length
   }
 
   async useTokens(ids: readonly number[]): Promise<void> {

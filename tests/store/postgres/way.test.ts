@@ -12,46 +12,15 @@ import { pool } from "../../../src/store/postgres/pool-settings.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { added, codeOf, draft, put } from "../../contracts/store.contract.ts"
 import { PROGRAM, textOf } from "../../server.ts"
+import { distant, once } from "./distant.ts"
 import { emptyDatabase } from "./open.ts"
-import { type Fate, loseAnswerTo, Proxy } from "./proxy.ts"
+import { loseAnswerTo, Proxy } from "./proxy.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
 import { taking, together, withTurnHeld } from "./several.ts"
 
 setDefaultTimeout(180_000)
 
 const withPostgres = test.skipIf(whyNoPostgres !== undefined)
-
-/** A store with a proxy to the server that can fail. */
-async function distant() {
-  const { port } = await postgres()
-  const database = await emptyDatabase()
-  const proxy = new Proxy(port)
-  const url = new URL(database.url)
-  url.port = `${proxy.port}`
-  const store = await PostgresStore.open(url.href)
-  return {
-    store,
-    proxy,
-    url: database.url,
-    /** The same over the proxy that can fail. */
-    distantUrl: url.href,
-    async [Symbol.asyncDispose]() {
-      await store.close()
-      proxy[Symbol.dispose]()
-      await database[Symbol.asyncDispose]()
-    },
-  }
-}
-
-/** Lets this happen once, to the next bytes that contain a text. */
-function once(proxy: Proxy, text: string, fate: Fate): void {
-  let isOver = false
-  proxy.decide = (bytes) => {
-    if (isOver || !bytes.includes(text)) return "pass"
-    isOver = true
-    return fate
-  }
-}
 
 withPostgres("what comes first after idle connections were lost is done", async () => {
   await using opened = await distant()
