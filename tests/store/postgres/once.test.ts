@@ -1,14 +1,15 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import type { SQL } from "bun"
+import { SQL } from "bun"
 
 import type { Store } from "../../../src/store/contract/store.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append-statement.ts"
 import { GroupDecisions } from "../../../src/store/postgres/group-decisions.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import { answeredOnceStored } from "../../contracts/answered-once-stored.ts"
 import { added, draft, put } from "../../contracts/store.contract.ts"
 import { whyNoPostgres } from "./server.ts"
-import { atOnce, from1, rescue, taking, together, WITHOUT_VERSIONS, withWrong } from "./several.ts"
+import { atOnce, from1, rescue, taking, together, WAITING, WITHOUT_VERSIONS, withWrong } from "./several.ts"
 
 setDefaultTimeout(180_000)
 
@@ -258,5 +259,46 @@ withPostgres(
       [true, false],
     ])
     for (const store of stores) await store.close()
+  },
+)
+
+/** Takes a lock of tables, under which they are only read; `asked` resolves once a server waits for it. */
+async function locked(client: SQL, observer: SQL, tables: string) {
+  await client.unsafe("BEGIN")
+  await client.unsafe(`LOCK TABLE ${tables} IN EXCLUSIVE MODE`)
+  return {
+    asked: async (): Promise<void> => {
+      while ((await observer.unsafe(WAITING)).length < 1);
+    },
+    letGo: async (): Promise<void> => void (await client.unsafe("ROLLBACK")),
+  }
+}
+
+withPostgres("no write is answered before the database has stored it", async () => {
+  await using opened = await together(1)
+  await using observer = new SQL({ url: opened.url, max: 1 })
+  const tables =
+    "queue_items, history, webhooks, followers, deliveries, tokens, tickets, runs, hours, instances"
+  await answeredOnceStored(opened.one, () => locked(opened.client, observer, tables))
+})
+
+withPostgres(
+  "the next item for a worker is looked for after those whose time has come can be claimed",
+  async () => {
+    await using opened = await together(1)
+    const { url, client } = opened
+    await using observer = new SQL({ url, max: 1 })
+    let nowMs = Date.now()
+    const now = (): number => nowMs
+    const store = await PostgresStore.open(url, { clock: { now, steadyMs: now } })
+    const id = await added(store, { available_at: new Date(nowMs + 1000).toISOString() })
+    expect(await store.nextWaiting([])).toBeNull()
+    nowMs += 1000
+    const { asked, letGo } = await locked(client, observer, "queue_items")
+    const next = store.nextWaiting([])
+    await asked()
+    await letGo()
+    expect((await next)?.id).toBe(id)
+    await store.close()
   },
 )

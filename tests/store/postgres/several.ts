@@ -47,7 +47,8 @@ export async function together(count: number, onePerSong = false) {
   }
 }
 
-const WAITING = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+/** The writers that wait for a lock, as SQL. */
+export const WAITING = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
   AND application_name = 'track-studio'`
 
 const HOLD = "SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)"

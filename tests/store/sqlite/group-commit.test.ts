@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { AppError } from "../../../src/errors.ts"
 import { GroupCommit } from "../../../src/store/sqlite/group-commit.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
+import { answeredOnceStored } from "../../contracts/answered-once-stored.ts"
 import { under } from "../../contracts/repeated-claims.contract.ts"
 import { added, codeOf, put, START_MS } from "../../contracts/store.contract.ts"
 import { taking } from "../../contracts/work.contract.ts"
@@ -303,4 +304,18 @@ test("what a failed commit would have made of the item of a repeated claim is fo
   faults.mend()
   const { work } = await store.change(id, (stored) => ({ ...stored, quiet: true }))
   expect(work.lease_expires_at).toBe(START_MS + 60_000)
+})
+
+test("no write is answered before the database has stored it", async () => {
+  await using opened = await openSqlite()
+  using other = new Database(opened.path)
+  await answeredOnceStored(opened.store, async () => {
+    other.run("BEGIN IMMEDIATE")
+    return {
+      asked: async () => {
+        for (let turns = 0; turns < 4; turns += 1) await new Promise(setImmediate)
+      },
+      letGo: async () => void other.run("ROLLBACK"),
+    }
+  })
 })
