@@ -1,16 +1,16 @@
 /** Words with which programs name the cause of a failure. */
 const CAUSE =
-  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could(?: not|n't)|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not)\b/i
+  /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could(?: not|n't)|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not|already in use|(?:is|not) a directory|interrupted|expired|no (?:\w+ )?licen[cs]es?)\b/i
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause, and warnings before it. */
 const CONSEQUENCE =
   /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
 /**
- * Lines in which other programs report that they give up, after the cause. They refer to what was said before, or their
+ * Lines in which other programs report that they give up, or that a program below them did, after the cause. They refer to what was said before, or their
  * only reason is a number, or they name only a file: "render aborted due to errors", "a complete log of this run can be
  * found in", "Render engine failed: 999", "Can't parse file 'a.scad'!". Those that name the reason themselves do not: "aborted due to error: disk full", "disk full, exiting".
  */
 const GIVING_UP =
-  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$/i
+  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$|\bexit(?:ed)?(?: with)?(?: (?:non-zero )?(?:exit )?(?:code|status|value))?:? ?-?\d+\W*$|^npm (?:error|err[!])|^build failed\b|^failure: build failed\b|^execution failed for \w+|^(?:\w+: )?this (?:job|task) failed\b|^error in rule \w+:$|\blook above\b|^(?:\S+: line \d+: +\d+ )?aborted(?: \(core dumped\))?(?: {2,}\S.*)?$/i
 /**
  * What was counted and did not happen: "0 errors, 2 warnings", "frames failed: 0". But "frame 0 failed" is one that
  * failed, and "error: 0 frames found" a cause.
@@ -28,12 +28,13 @@ const EXIT_CODE = /^(?:.{1,200}: )?the command ended with code (\d+)/
 const CRASHED = /^Writing: (.+\.crash\.txt)$/
 /** Lines that only say how a program is called, where to read on, or that a program below it failed. */
 const HINT =
-  /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |note: run with |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
+  /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |please |\w+: https?:\/\/\S+$|note: (?:run with|some details) |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
 /** A Python program says with it that another program failed. */
 const FAILED_BELOW = /\bCalledProcessError\b/
 /** Blender 5 puts a stroke before all lines of a traceback but the first. */
 const STROKE = /^ {20,}\| /
-const EXCEPTION = /^(?: {20,}\| )?[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b/
+const EXCEPTION =
+  /^(?: {20,}\| )?(?:[\w.]*(?:Error|Exception|Interrupt|Exit|Warning|Failure)\b|[A-Za-z_][\w.]*\.[A-Z]\w*(?::|$))/
 /** How the command ended, before its own words. */
 const ENDED = /^[^\n]{1,80}? (?:exited|ended) with code \d+: */
 const COMPONENT = /^\[([^[\]@]+)@\s*0x[0-9a-f]+\]\s*/i
@@ -53,6 +54,24 @@ const ERROR_THROWN = /(?:^|[\s.])\w*(?:Error|Exception): (?!0\b)\S|\bpanicked at
 /** The most lines above a stack among which the message is. */
 const MOST_DETAILS = 6
 
+/** What a program in C++ threw, with its message. */
+const WHAT = /^\s*what\(\): +(\S.*)$/
+const TRACEBACK = "Traceback (most recent call last)"
+
+/** The lines without what another program writes before those of a traceback: "[rank0]: ", "render-1  | ". */
+function withoutPrefix(lines: readonly string[]): readonly string[] {
+  const [prefix = ""] = lines.findLast((one) => one.includes(TRACEBACK))?.split(TRACEBACK) ?? []
+  if (prefix === "") return lines
+  const pattern = new RegExp(`^${prefix.split(/\d+/).map(RegExp.escape).join("\\d+")}`)
+  return lines.map((one) => one.replace(pattern, ""))
+}
+
+/** A line that ends with a colon, with the one that it announces: "Fatal server error:" and the reason below it. */
+function withAnnounced(found: string, lines: readonly string[]): string {
+  const next = found.endsWith(":") && lines[lines.lastIndexOf(found) + 1]
+  return next ? `${found} ${next.trim()}` : found
+}
+
 /** Figures of a bar, a rate or an encoder: they name no cause. */
 const FIGURES = /^\W*\d[\d.]* ?%|\d ?%\W*$|%\||(?:it|b|bits|frames?)\/s\b|avg(?: qp)?:|muxing overhead/i
 
@@ -69,6 +88,8 @@ function ofFfmpeg(lines: readonly string[]): string | undefined {
 /** The line of another program's output that names the cause: the last one before it gives up. */
 function ofOther(lines: readonly string[]): string | undefined {
   const named = lines.filter((one) => namesCause(one) && !WARNING.test(one))
+  const what = lines.findLast((one) => WHAT.test(one))
+  if (what !== undefined) return WHAT.exec(what)?.[1]
   const found = named.findLast((one) => !GIVING_UP.test(one)) ?? named[0]
   // A beginning that also stands alone, as npm's, says nothing: the first line that goes on says the most.
   const beginning = named.find((one) => found?.startsWith(one)) ?? ""
@@ -111,27 +132,30 @@ export function crashIn(line: string): string | undefined {
  * Empty for an empty text. Control characters are left in it.
  */
 export function causeOf(error: string): string {
-  const all = error
-    .replace(ENDED, "")
-    .split(/\r\n|[\r\n\u2028\u2029]/)
-    .map((one) => one.trimEnd())
-    .filter((one) => one !== "")
+  const all = withoutPrefix(
+    error
+      .replace(ENDED, "")
+      .split(/\r\n|[\r\n\u2028\u2029]/)
+      .map((one) => one.trimEnd())
+      .filter((one) => one !== ""),
+  )
   const telling = all.filter((one) => !HINT.test(one))
   const lines = telling.length > 0 ? telling : all
   const stack = lines.findIndex((one) => /^\s+(?:at .*[:(]|from .*:\d+:in )/.test(one))
   const isFfmpeg = lines.some(
     (one) => COMPONENT.test(one) || /^(?:ffmpeg version|Conversion failed)/.test(one),
   )
-  const trace = lines.findLastIndex((one) => one.includes("Traceback (most recent call last)"))
+  const trace = lines.findLastIndex((one) => one.includes(TRACEBACK))
   const exception = trace < 0 ? undefined : lines.slice(trace + 1).find((one) => EXCEPTION.test(one))
   const isAbove = exception !== undefined && !(isFfmpeg && FAILED_BELOW.test(exception))
-  const found = isAbove
+  const named = isAbove
     ? exception
     : stack > 0
       ? thrownAbove(lines.slice(0, stack))
       : isFfmpeg
         ? ofFfmpeg(lines)
         : ofOther(lines)
+  const found = named && withAnnounced(named, stack > 0 ? lines.slice(0, stack) : lines)
   const ended = howEnded(lines)
   const crash = lines.map(crashIn).findLast((one) => one !== undefined)
   return (found ?? ended ?? crash ?? lines.findLast(namesCause) ?? lastWords(lines) ?? lines.at(-1) ?? error)

@@ -283,7 +283,7 @@ test.each([
   [
     "a panic of Rust with its stack",
     "thread 'main' panicked at src/main.rs:3:5:\nno scene\nstack backtrace:\n   0: begin\n             at /a.rs:1:2",
-    "thread 'main' panicked at src/main.rs:3:5:",
+    "thread 'main' panicked at src/main.rs:3:5: no scene",
   ],
   ["a line from elsewhere", "copied\n  from a:1\nthe last file is missing", "the last file is missing"],
   ["names with error in them", "reading terror.mp3\nthe song is too short", "the song is too short"],
