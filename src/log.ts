@@ -36,7 +36,7 @@ function standardOutput(): NonBlockingOutput {
 /** So many characters of the log wait while nobody takes it; without an end, they would fill the memory of a server. */
 const MOST_WAITING = 1_000_000
 
-let waiting = 0
+let waitingCharacters = 0
 let leftOut = 0
 
 /** Sets how all lines of this process are written from now on. */
@@ -92,7 +92,7 @@ function lineOf(level: Level, msg: string, fields: LogFields): string {
  */
 export function log(level: Level, msg: string, fields: LogFields = {}): void {
   if (LEVELS.indexOf(level) < LEVELS.indexOf(style.level)) return
-  if (waiting > (leftOut === 0 ? MOST_WAITING : 0)) {
+  if (waitingCharacters > (leftOut === 0 ? MOST_WAITING : 0)) {
     leftOut += 1
     return
   }
@@ -100,8 +100,8 @@ export function log(level: Level, msg: string, fields: LogFields = {}): void {
     leftOut === 0 ? "" : lineOf("warn", "lines of the log were left out: nobody read it", { lines: leftOut })
   leftOut = 0
   const text = gap + lineOf(level, msg, fields)
-  waiting += text.length
-  standardOutput().write(text, () => void (waiting -= text.length))
+  waitingCharacters += text.length
+  standardOutput().write(text, () => void (waitingCharacters -= text.length))
 }
 
 const COUNT_MS = 10_000

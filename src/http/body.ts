@@ -37,12 +37,12 @@ function checked(body: unknown, text: string): unknown {
   return body
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true })
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true })
 
 function parsed(bytes: Uint8Array): unknown {
   if (bytes.length === 0) throw new AppError("malformed_json", "the body is empty")
   try {
-    const text = utf8.decode(bytes)
+    const text = strictUtf8.decode(bytes)
     return checked(JSON.parse(text), text)
   } catch (error) {
     if (error instanceof AppError) throw error
@@ -83,7 +83,7 @@ function checkType(request: Request): void {
   throw new AppError("unsupported_media_type", `the body must be application/json; ${found}`)
 }
 
-async function jsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimit): Promise<unknown> {
+async function readJson(request: Request, charge: ChargeBody, inTime: BodyTimeLimit): Promise<unknown> {
   checkType(request)
   const length = request.headers.get("content-length")
   if (Number(length) > MAX_BODY_BYTES) throw tooLarge()
@@ -119,14 +119,18 @@ export async function jsonBody({
   const charge = letIn({ request, query, params, route })
   // A DELETE has no body, but some clients send a length of 0. If this returned undefined, the framework
   // would parse the body itself.
-  if (request.method !== "DELETE") return jsonOf(request, charge, inTime)
+  if (request.method !== "DELETE") return readJson(request, charge, inTime)
   await dropBody(request)
   return null
 }
 
-/** Like `jsonOf`; a body that is sent in chunks without any content counts as `{}`, whatever its type is. */
-async function optionalJsonOf(request: Request, charge: ChargeBody, inTime: BodyTimeLimit): Promise<unknown> {
-  if (request.headers.has("content-length")) return jsonOf(request, charge, inTime)
+/** Like `readJson`; a body that is sent in chunks without any content counts as `{}`, whatever its type is. */
+async function readOptionalJson(
+  request: Request,
+  charge: ChargeBody,
+  inTime: BodyTimeLimit,
+): Promise<unknown> {
+  if (request.headers.has("content-length")) return readJson(request, charge, inTime)
   const bytes = await inTime(readBounded(request))
   if (bytes.length === 0) return {}
   checkType(request)
@@ -144,5 +148,5 @@ export async function optionalJsonBody({
   inTime,
 }: RequestWithBody): Promise<unknown> {
   const charge = letIn({ request, query, params, route })
-  return request.body === null ? {} : optionalJsonOf(request, charge, inTime)
+  return request.body === null ? {} : readOptionalJson(request, charge, inTime)
 }

@@ -13,7 +13,7 @@ import { needOf } from "./needed-rights.ts"
 import { pathAndQueryOf } from "./paths.ts"
 import type { RefusalCounts } from "./request-counts.ts"
 import { ID, leaseOf } from "./request-parameters.ts"
-import { noLongerIn } from "./revoked.ts"
+import { noLongerIn } from "./revoked-meanwhile.ts"
 import type { SearchTurns } from "./search-turns.ts"
 import type { StreamOwners } from "./stream-owners.ts"
 

@@ -17,7 +17,7 @@ const HELD_RETRY_MS = 1000
  */
 const REST_MS = 100
 /** How many refusals per second one client is answered, one after the other. */
-const REFUSALS = { perSecond: 100, burst: 10 }
+const REFUSAL_RATE = { perSecond: 100, burst: 10 }
 const MOST_REST_MS = 5000
 
 /** For each answer that may be held for a client, so many bytes of large answers may be unread. */
@@ -66,7 +66,7 @@ const HELD: Readonly<Record<Open, string>> = {
 const LONGEST_LEASE = 128
 
 /** The name under which a lease is remembered. Anybody may send one of any length, and many of these would fill the memory. */
-const keyOf = (lease: string): string => (lease.length > LONGEST_LEASE ? digest(lease) : lease)
+const leaseKey = (lease: string): string => (lease.length > LONGEST_LEASE ? digest(lease) : lease)
 
 /** Notes that a client has closed one thing, or read so many bytes. */
 function letGo(open: Map<string, number>, client: string, by = 1): void {
@@ -79,7 +79,7 @@ function letGo(open: Map<string, number>, client: string, by = 1): void {
  * Calls `letGo` once: when the result is disposed of, or when the signal aborts, which may have happened
  * already.
  */
-function place(letGo: () => void, signal: AbortSignal | undefined): Disposable {
+function untilLetGo(letGo: () => void, signal: AbortSignal | undefined): Disposable {
   let isTaken = true
   const giveUp = (): void => {
     if (isTaken) letGo()
@@ -98,7 +98,7 @@ export class ClientLimits {
   readonly #byAddress: RateLimit
   readonly #byToken: RateLimit
   readonly #byLease: RateLimit
-  readonly #refusals = new RateLimit(REFUSALS)
+  readonly #refusals = new RateLimit(REFUSAL_RATE)
   readonly #held: Readonly<Record<Open, Map<string, number>>> = { answer: new Map(), output: new Map() }
   /** How many bytes of large answers each client has not read yet. */
   readonly #unread = new Map<string, number>()
@@ -128,7 +128,7 @@ export class ClientLimits {
     const nowMs = this.#options.steadyMs()
     // Before it may go on, a token must pay for the made-up leases that it sent.
     const own = this.#bucketsOf(caller).take(client, isByLease(caller, lease) ? 0 : 1, nowMs)
-    this.#refuse(Math.max(own, lease === "" ? 0 : this.#byLease.take(keyOf(lease), 1, nowMs)))
+    this.#refuse(Math.max(own, lease === "" ? 0 : this.#byLease.take(leaseKey(lease), 1, nowMs)))
   }
 
   /**
@@ -195,7 +195,7 @@ export class ClientLimits {
       )
     }
     ofKind.set(client, count + 1)
-    return place(() => letGo(ofKind, client), signal)
+    return untilLetGo(() => letGo(ofKind, client), signal)
   }
 
   /**
@@ -216,7 +216,7 @@ export class ClientLimits {
       )
     }
     this.#unread.set(client, before + bytes)
-    return place(() => letGo(this.#unread, client, bytes), signal)
+    return untilLetGo(() => letGo(this.#unread, client, bytes), signal)
   }
 
   /** Whether other clients than this one keep something open. */

@@ -4,7 +4,7 @@ import { acceptsGzip } from "./accepts.ts"
 /** A shorter answer arrives in the first packets of a connection, so compressing it would save no time. */
 const LEAST_LENGTH = 14_000
 /** A longer answer of random text would hold up all other clients for more than 20 ms, so another thread compresses it. */
-const MOST_AT_ONCE = 2_000_000
+const LONGEST_AT_ONCE = 2_000_000
 /** Higher levels make lists hardly smaller, and take twice as long for random text, which anyone may store. */
 const LEVEL = 1
 /** Each answer that is compressed in another thread takes several times its length of memory meanwhile. */
@@ -16,17 +16,17 @@ interface Headers {
 }
 
 /** How many answers are being compressed in another thread. */
-let beside = 0
+let compressing = 0
 
 /** The bytes of a long answer, compressed in another thread. */
 function compressedBeside(json: string): Promise<Uint8Array<ArrayBuffer>> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>()
   zlib().gzip(json, { level: LEVEL }, (error, bytes) => {
-    beside -= 1
+    compressing -= 1
     if (error) reject(error)
     else resolve(bytes)
   })
-  beside += 1
+  compressing += 1
   return promise
 }
 
@@ -43,8 +43,8 @@ export function compressedJson(
   const varies = headers["vary"]
   if (varies !== "*")
     headers["vary"] = varies === undefined ? "accept-encoding" : `${varies}, accept-encoding`
-  const isLong = json.length > MOST_AT_ONCE
-  if (!acceptsGzip(request) || (isLong && beside >= MOST_BESIDE)) return undefined
+  const isLong = json.length > LONGEST_AT_ONCE
+  if (!acceptsGzip(request) || (isLong && compressing >= MOST_BESIDE)) return undefined
   headers["content-encoding"] = "gzip"
   return isLong ? compressedBeside(json) : Bun.gzipSync(json, { level: LEVEL })
 }

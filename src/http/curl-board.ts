@@ -19,7 +19,7 @@ import { SHUTTING_DOWN } from "../text.ts"
 import type { Frame } from "../wire/frames.ts"
 import { clientKind } from "./client-kind.ts"
 import { queryInteger } from "./request-parameters.ts"
-import { noLongerIn } from "./revoked.ts"
+import { noLongerIn } from "./revoked-meanwhile.ts"
 import type { StreamOwners } from "./stream-owners.ts"
 import { bodyOf, UNBUFFERED, unread } from "./streamed-answer.ts"
 

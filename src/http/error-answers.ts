@@ -121,7 +121,12 @@ export interface ErrorAnswersOptions {
  * Counts a request to a path without a route against its sender's limit. Returns what is to be answered: `error`, or
  * `too_many_requests` if the limit is reached. `code` is the framework's own code.
  */
-function counted(code: unknown, error: AppError, request: Request, senders: UnknownSenders): AppError {
+function countedAtSender(
+  code: unknown,
+  error: AppError,
+  request: Request,
+  senders: UnknownSenders,
+): AppError {
   if (code !== "NOT_FOUND") return error
   try {
     senders.count(request)
@@ -141,7 +146,7 @@ export function errorAnswers(app: AppWithCaller, options: ErrorAnswersOptions): 
   // As in `callerOfRequest`, this names what it needs. Otherwise the framework would prepare everything for every
   // request.
   app.onError(async ({ code, error, request, query, params, set, route, askedMs, caller }) => {
-    const refusal = counted(code, asAppError(code, error, request, routes()), request, senders)
+    const refusal = countedAtSender(code, asAppError(code, error, request, routes()), request, senders)
     const found = withoutItems(refusal, { request, query, params, caller })
     if (found.code === "lease_lost") limits.chargeLost(caller)
     const known = UNPROVEN.includes(found.code) ? (refusals.get(request) ?? found) : found

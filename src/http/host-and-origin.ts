@@ -54,7 +54,7 @@ const DOTLESS = /^[\w-]*$/
 const BELOW_LOCALHOST = /^[\w.-]+\.localhost$/
 
 /** The text, cut to a length that fits in a sentence. */
-const shown = (text: string): string => text.slice(0, 200)
+const cut = (text: string): string => text.slice(0, 200)
 
 /**
  * DNS rebinding: an attacker lets a domain name of their own point to this server, so that the browser takes
@@ -70,7 +70,7 @@ function refusedHost(host: string | null, doors: Doors): NotTaken | undefined {
   if (doors.isOwnName(name)) return undefined
   return {
     code: "misdirected",
-    error: `this server does not answer to the host name "${shown(name)}"; if it is its name, start it with --allowed-host ${shown(name)}`,
+    error: `this server does not answer to the host name "${cut(name)}"; if it is its name, start it with --allowed-host ${cut(name)}`,
   }
 }
 
@@ -103,7 +103,7 @@ function refusedOrigin(sender: Sender, doors: Doors): NotTaken | undefined {
   }
   if (isOwn(url, sender) || doors.origins.includes(origin)) return undefined
   if (doors.isLocal && isLoopback(url.hostname)) return undefined
-  return refused(`pages of ${shown(origin)}`, shown(origin))
+  return refused(`pages of ${cut(origin)}`, cut(origin))
 }
 
 /**

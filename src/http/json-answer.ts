@@ -10,7 +10,7 @@ const LARGE_BYTES = 128 * 1024
 const PIECE_BYTES = 64 * 1024
 
 /** The bytes piece by piece, as fast as the client reads them. At their end `place` is free again. */
-async function* piecesOf(
+async function* inPieces(
   bytes: Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>,
   place: Disposable | undefined,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
@@ -56,5 +56,5 @@ export function jsonAnswer(json: string, { request, caller, headers, limits }: A
   }
   // A client that leaves before its answer begins never waits for it.
   if (body instanceof Promise) body.catch(() => undefined)
-  return bodyOf(piecesOf(typeof body === "string" ? Buffer.from(body) : body, place))
+  return bodyOf(inPieces(typeof body === "string" ? Buffer.from(body) : body, place))
 }

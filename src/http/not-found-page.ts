@@ -1,5 +1,5 @@
 import { NOT_FOUND_POLICY } from "./content-policies.ts"
-import { framed } from "./docs/frame.ts"
+import { htmlPage } from "./docs/html-page.ts"
 import { pathOf } from "./paths.ts"
 
 /** The wave of the product as a flat line. */
@@ -13,7 +13,7 @@ export function notFoundPage(request: Request): Response {
   // Goes up one level for each part of the path.
   const top = "../".repeat(pathOf(request).split("/").length - 2) || "./"
   const links = `<a class="button first" href="${top}">Open the render queue</a> <a class="button" href="${top}docs">API reference</a>`
-  const html = framed({
+  const html = htmlPage({
     title: "Nothing here · Track Studio",
     top,
     main: `<div class="gone">${FLAT_LINE}<h1>There is nothing at this address</h1><p>The link may be old, or mistyped.</p><p>${links}</p></div>`,

@@ -145,7 +145,7 @@ interface Asking {
  * that, and 304 if the client already has the file. `headers` are sent in addition to the headers of every
  * file.
  */
-export function sent(
+export function fileAnswer(
   { request, caller }: Asking,
   limits: ClientLimits,
   file: PageFile,

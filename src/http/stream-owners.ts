@@ -1,7 +1,7 @@
 import type { Caller } from "../access/authorize.ts"
 import { Owner } from "../stream/stream-limits.ts"
 import type { Streams } from "../stream/streams.ts"
-import { checkStillIn } from "./revoked.ts"
+import { checkStillIn } from "./revoked-meanwhile.ts"
 
 /**
  * How many clients are remembered by their address. If there are more, clients without an open stream are

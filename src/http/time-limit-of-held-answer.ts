@@ -3,7 +3,7 @@
  * caller's token has `ended`. Dispose of it to stop the timer at once. `AbortSignal.timeout` would keep the
  * request in memory until the time is over, long after the answer was sent.
  */
-export function hold(
+export function timeLimit(
   client: AbortSignal,
   ms: number,
   ended?: AbortSignal,

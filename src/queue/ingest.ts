@@ -26,7 +26,7 @@ const MOST_KEPT = 8 * 1024 * 1024
  */
 const RETRY_MS = 500
 
-const pause = (): Promise<void> =>
+const retryPause = (): Promise<void> =>
   new Promise((resolve) => {
     // A server that has ended does not wait for it.
     setTimeout(resolve, RETRY_MS).unref()
@@ -309,7 +309,7 @@ export class Ingest {
       if (this.#hasEnded || this.#refusal !== undefined) return
       this.#report ??= report
       this.#isAlive = true
-      await pause()
+      await retryPause()
     }
   }
 
@@ -345,7 +345,7 @@ export class Ingest {
       } catch (error) {
         const isInVain = this.#current === undefined && this.#workers.hasNoRoom
         if (!isRefusal(error, "unavailable") || isInVain || this.#workers.draining) throw error
-        await pause()
+        await retryPause()
       }
     }
   }

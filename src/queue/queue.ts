@@ -28,7 +28,7 @@ const HISTORY_SIZE = 4 * 1024 * 1024
  * The body with its keys in order, so that equal bodies have the same digest, whatever the order of their
  * keys is.
  */
-async function digest(body: NewItem): Promise<string> {
+async function digestOf(body: NewItem): Promise<string> {
   const sorted = JSON.stringify(body, (_key, value: unknown) =>
     isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
   )
@@ -72,7 +72,7 @@ export class Queue {
   async add(body: NewItem, idempotencyKey?: string): Promise<QueueItem> {
     this.#room.check()
     const idempotency: Idempotency | undefined =
-      idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: await digest(body) }
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, digest: await digestOf(body) }
     const { item, added } = await this.#store.add((moment) => created(body, moment), idempotency)
     if (added) this.#bus.notify()
     return item

@@ -38,7 +38,7 @@ import { retentionOf, sizeLimitOf } from "./configured-upkeep.ts"
 import { errorLog, HISTORY_UNREAD, logged } from "./error-log.ts"
 import type { Protection } from "./first-token.ts"
 import { gauges } from "./gauges.ts"
-import { type Checks, descriptorsOf, eventLoopOf, healthChecksOf, seen } from "./health-checks.ts"
+import { type Checks, descriptorsOf, eventLoopOf, healthChecksOf, holdingFor } from "./health-checks.ts"
 import { roomForStreams } from "./room-for-streams.ts"
 
 /** Several servers may look for work in one database. Each of them looks at most 20 times a second. */
@@ -266,7 +266,7 @@ export function assembled(
     authorizer,
     tickets,
     limits: limitsOf(settings, surroundings),
-    proxies: new TrustedProxies(settings.trustedProxy, seen(reasons, "proxy_untrusted", UNTRUSTED_MS)),
+    proxies: new TrustedProxies(settings.trustedProxy, holdingFor(reasons, "proxy_untrusted", UNTRUSTED_MS)),
     webhooks,
     streams,
     areDescriptorsFew: () => descriptors.areFew,

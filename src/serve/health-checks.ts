@@ -31,7 +31,7 @@ import { NewConnections } from "./new-connections.ts"
  * Returns a function that records that a reason holds. It no longer does once the function was not called for this many
  * milliseconds.
  */
-export function seen(reasons: Reasons, reason: Reason, ms: number): () => void {
+export function holdingFor(reasons: Reasons, reason: Reason, ms: number): () => void {
   let end: Timer | undefined
   const over = (): void => {
     end = undefined

@@ -101,7 +101,7 @@ function commitsIn(metrics: Metrics, room: RefuseWhenFull): Observed {
   }
 }
 
-async function opened(settings: ServeSettings, metrics: Metrics, room: RefuseWhenFull): Promise<Store> {
+async function openedStore(settings: ServeSettings, metrics: Metrics, room: RefuseWhenFull): Promise<Store> {
   const database = shownDatabase(settings.database)
   const waiting = setTimeout(() => log("warn", "waiting for the database", { database }), WAITING_MS)
   try {
@@ -205,7 +205,7 @@ async function served(settings: ServeSettings): Promise<void> {
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
   const room = new RefuseWhenFull()
-  const store = await opened(settings, metrics, room)
+  const store = await openedStore(settings, metrics, room)
   errorLog.onError = (error, msg) => {
     if (msg !== HISTORY_UNREAD) store.noteError(error)
   }

@@ -99,7 +99,7 @@ function placeOf(after: string): Place {
  * A page of rows: at most about 4 MB, and at least one item if there are rows. If others follow, the rows are one more
  * than `limit`, or `end` is the place after which these are.
  */
-function shown(
+function pageFrom(
   rows: readonly PlacedItem[],
   limit: number,
   end?: Place,
@@ -145,7 +145,7 @@ async function listed(query: ListQuery, slices: Slices, start: Place | undefined
   const most = { items: limit + 1, least: 1, bytes: LIST_BYTES }
   const end = limit > SHORT ? await slices.end(query, start, most) : undefined
   const rows = await slices.rows(query, limit + 1, { start, end })
-  return { ...shown(rows, limit, end), slices: 0 }
+  return { ...pageFrom(rows, limit, end), slices: 0 }
 }
 
 /** One page of the queue; see `Items.list`. @throws AppError `invalid` (rejects) */
@@ -155,5 +155,5 @@ export async function pageOf(query: ListQuery, slices: Slices): Promise<ListPage
   const words = searchWords(search ?? "")
   if (words.length === 0) return listed(query, slices, start)
   const { rows, read } = await found(query, slices, words, start)
-  return { ...shown(rows, limit), slices: read }
+  return { ...pageFrom(rows, limit), slices: read }
 }

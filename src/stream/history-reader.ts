@@ -206,7 +206,7 @@ export class HistoryReader {
       } catch (error) {
         if (!isAway(error) || !this.#isWatched) throw error
         this.#shared.onError(error)
-        await pause()
+        await retryPause()
       }
     }
   }
@@ -242,7 +242,7 @@ export class HistoryReader {
       const { frames, more } = await read().catch(async (error: unknown) => {
         if (isAway(error)) throw error
         onError(error)
-        await pause()
+        await retryPause()
         return read()
       })
       const last = frames.at(-1)?.update.id ?? 0
@@ -336,7 +336,7 @@ const isOfAll = ({ queueId, wanted }: ReadingSeat): boolean => queueId === undef
 /** Whether the database is only unavailable for now. */
 const isAway = (error: unknown): boolean => isRefusal(error, "unavailable")
 
-const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+const retryPause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, RETRY_MS))
 
 /** Moves a stream's place to where it is once it has said an opening. */
 function examine(

@@ -51,10 +51,10 @@ export class SharedLists {
     retryMs: number,
     list: readonly Frame[],
   ): void {
-    this.#size += sizeOf(list)
+    this.#size += listSize(list)
     if (this.#size > KEPT_SIZE) {
       this.#kept = new WeakMap()
-      this.#size = sizeOf(list)
+      this.#size = listSize(list)
     }
     let kept = this.#kept.get(beginning)
     if (kept?.pause !== pause) this.#kept.set(beginning, (kept = { pause, lists: new Map() }))
@@ -64,5 +64,5 @@ export class SharedLists {
   }
 }
 
-const sizeOf = (list: readonly Frame[]): number =>
+const listSize = (list: readonly Frame[]): number =>
   list.reduce((sum, frame) => sum + (frame.type === "update" ? frame.update.data.length : 0), LIST_SIZE)

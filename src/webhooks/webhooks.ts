@@ -63,7 +63,7 @@ export interface ShownDelivery extends Omit<Delivery, "data" | "url"> {
   readonly url: string
 }
 
-function shown({ data: _data, url, ...delivery }: Delivery): ShownDelivery {
+function shownDelivery({ data: _data, url, ...delivery }: Delivery): ShownDelivery {
   const { origin, pathname, search } = new URL(url)
   const rest = pathname === "/" && search === "" ? "/" : "/..."
   return { ...delivery, webhook: urlId(url), url: `${origin}${rest}` }
@@ -139,7 +139,7 @@ export class Webhooks implements Service {
   /** A page of the deliveries, the newest first. */
   async list(query: DeliveriesQuery): Promise<{ deliveries: ShownDelivery[]; next: number | null }> {
     const { deliveries, next } = await this.#deliveries.list(query)
-    return { deliveries: deliveries.map(shown), next }
+    return { deliveries: deliveries.map(shownDelivery), next }
   }
 
   async #round(): Promise<void> {

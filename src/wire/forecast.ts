@@ -24,7 +24,7 @@ export const Starts = Type.Object({
 export type Starts = Static<typeof Starts>
 
 /** A member of `Starts` that is always there. */
-const known = (key: keyof Starts) => described(Seconds, Starts.properties[key].description ?? "")
+const alwaysThere = (key: keyof Starts) => described(Seconds, Starts.properties[key].description ?? "")
 
 /**
  * A queue item as it is read: one that waits says when it starts, if that is known, and one that failed says why, in one
@@ -41,9 +41,9 @@ export const QueueForecastAnswer = Type.Object({
   forecast: Type.Array(
     Type.Object({
       id: Type.Integer({ minimum: 1, description: "the number of the queue item" }),
-      starts_in_seconds: known("starts_in_seconds"),
-      starts_low_seconds: known("starts_low_seconds"),
-      starts_high_seconds: known("starts_high_seconds"),
+      starts_in_seconds: alwaysThere("starts_in_seconds"),
+      starts_low_seconds: alwaysThere("starts_low_seconds"),
+      starts_high_seconds: alwaysThere("starts_high_seconds"),
       takes_seconds: Starts.properties.takes_seconds,
     }),
     { description: "the waiting items whose start is known, in the order in which they start" },

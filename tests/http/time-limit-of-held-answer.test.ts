@@ -4,16 +4,16 @@ import { getEventListeners } from "node:events"
 import { AppError } from "../../src/errors.ts"
 import { type AppParts, createApp } from "../../src/http/app.ts"
 import { ClientLimits } from "../../src/http/client-limits.ts"
-import { hold } from "../../src/http/time-limit-of-held-answer.ts"
+import { timeLimit } from "../../src/http/time-limit-of-held-answer.ts"
 import { UNPROTECTED } from "./unprotected.ts"
 
 const HOUR_MS = 3_600_000
 
 test("an answer is held until its client leaves, its token has ended, or its time is over", async () => {
   const [client, token] = [new AbortController(), new AbortController()]
-  using waiting = hold(client.signal, HOUR_MS, token.signal)
-  using open = hold(client.signal, HOUR_MS)
-  using short = hold(new AbortController().signal, 0)
+  using waiting = timeLimit(client.signal, HOUR_MS, token.signal)
+  using open = timeLimit(client.signal, HOUR_MS)
+  using short = timeLimit(new AbortController().signal, 0)
   expect([waiting, open].map(({ signal }) => signal.aborted)).toEqual([false, false])
   token.abort()
   expect([waiting, open].map(({ signal }) => signal.aborted)).toEqual([true, false])
@@ -23,7 +23,7 @@ test("an answer is held until its client leaves, its token has ended, or its tim
 })
 
 test("the time limit of an answer that was given has no effect any more", async () => {
-  const held = hold(new AbortController().signal, 1)
+  const held = timeLimit(new AbortController().signal, 1)
   held[Symbol.dispose]()
   // A timer that began later has ended.
   await new Promise((resolve) => setTimeout(resolve, 2))

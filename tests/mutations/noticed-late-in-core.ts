@@ -140,8 +140,8 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     [
       [
         "a heartbeat that waits for a minute is cut",
-        "        server?.timeout(request, 0)\n        using _place = limits.hold(caller)\n        return shown",
-        "        using _place = limits.hold(caller)\n        return shown",
+        "        server?.timeout(request, 0)\n        using _place = limits.hold(caller)\n        return workerAnswer",
+        "        using _place = limits.hold(caller)\n        return workerAnswer",
       ],
     ],
   ),
@@ -334,8 +334,8 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
       ["the note of another group counts", "no === this.#group)", "no !== this.#group)"],
       [
         "the notes of earlier groups are never removed",
-        "this.#seen.note(answer.head)\n      this.#forget()",
-        "this.#seen.note(answer.head)",
+        "this.#backCheck.note(answer.head)\n      this.#forget()",
+        "this.#backCheck.note(answer.head)",
       ],
     ],
   ),

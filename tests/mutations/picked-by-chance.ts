@@ -348,8 +348,8 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/http/revoked.ts",
-    ["tests/http/revoked.test.ts"],
+    "src/http/revoked-meanwhile.ts",
+    ["tests/http/revoked-meanwhile.test.ts"],
     [
       [
         "a caller whose token was revoked before is let in",

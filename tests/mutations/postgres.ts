@@ -75,7 +75,7 @@ export const POSTGRES: readonly Mistake[] = [
     [
       [
         "whether a group was stored is not looked up",
-        "return group && idsOf(group.kept)",
+        "return group && idsIn(group.kept)",
         "return undefined",
       ],
       [
@@ -107,7 +107,7 @@ export const POSTGRES: readonly Mistake[] = [
     [
       [
         "an instance that enters does not learn that the database has gone back",
-        "if (row) this.#seen.begin(row)",
+        "if (row) this.#backCheck.begin(row)",
         "void row",
       ],
     ],
@@ -371,8 +371,8 @@ export const POSTGRES: readonly Mistake[] = [
     [
       [
         "writes wait for slow reads",
-        "new DoubleWriteFence(writing, seen, own)",
-        "new DoubleWriteFence(reading, seen, own)",
+        "new DoubleWriteFence(writing, backCheck, measured)",
+        "new DoubleWriteFence(reading, backCheck, measured)",
       ],
     ],
   ),

@@ -354,7 +354,7 @@ export const STREAM: readonly Mistake[] = [
     [
       [
         "a page that cannot be read for a moment counts as damaged",
-        "        onError(error)\n        await pause()\n        return read()",
+        "        onError(error)\n        await retryPause()\n        return read()",
         "        throw error",
       ],
     ],

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 
 import { Reasons } from "../../src/degraded-reasons.ts"
-import { seen } from "../../src/serve/health-checks.ts"
+import { holdingFor } from "../../src/serve/health-checks.ts"
 
 test("a reason that was only seen ends by itself, a while after it was seen for the last time", async () => {
   const over = Promise.withResolvers<number>()
@@ -10,7 +10,7 @@ test("a reason that was only seen ends by itself, a while after it was seen for 
     told.push(holds)
     if (!holds) over.resolve(forMs)
   })
-  const see = seen(reasons, "proxy_untrusted", 50)
+  const see = holdingFor(reasons, "proxy_untrusted", 50)
   see()
   Bun.sleepSync(30)
   see()

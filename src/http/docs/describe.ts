@@ -32,7 +32,7 @@ import { ClaimRequest } from "../../wire/requests.ts"
 import { needOf } from "../needed-rights.ts"
 import { ID, WHOLE_NUMBERS } from "../request-parameters.ts"
 import { BODIES } from "./examples.ts"
-import { type RouteWords, type Success, TAGS, wordsOf } from "./words.ts"
+import { ROUTE_TAGS, type RouteWords, type Success, wordsOf } from "./words.ts"
 
 /** A JSON Schema, or any other part of the document. */
 export type Json = Record<string, unknown>
@@ -191,7 +191,7 @@ function refusalAnswers(codes: readonly ErrorCode[]): Json {
   )
 }
 
-function bodyOf({ hooks }: RouteOfApp, { body, id }: RouteWords): Json | undefined {
+function requestBodyOf({ hooks }: RouteOfApp, { body, id }: RouteWords): Json | undefined {
   if (body) return { description: body.about, content: { [body.type]: { schema: { type: "string" } } } }
   if (!isSchema(hooks.body)) return undefined
   const required: unknown = hooks.body["required"]
@@ -204,7 +204,7 @@ function bodyOf({ hooks }: RouteOfApp, { body, id }: RouteWords): Json | undefin
 }
 
 /** Who may use a route on a server with tokens, as a sentence. */
-function rightsOf(route: RouteOfApp): string {
+function rightsSentence(route: RouteOfApp): string {
   const need = needOf(route) ?? "admin"
   if (need === "nothing") return "It needs no token."
   const roles = rolesFor(need).map((role) => `\`${role}\``)
@@ -213,13 +213,13 @@ function rightsOf(route: RouteOfApp): string {
 }
 
 function operationOf(route: RouteOfApp, described: RouteWords): Json {
-  const requestBody = bodyOf(route, described)
+  const requestBody = requestBodyOf(route, described)
   const parameters = parametersOf(route, described)
   return {
     operationId: described.id,
     tags: [described.tag],
     summary: described.summary,
-    description: [described.about, rightsOf(route)].filter(Boolean).join(" "),
+    description: [described.about, rightsSentence(route)].filter(Boolean).join(" "),
     ...(needOf(route) !== "nothing" && { security: [{}, { token: [] }] }),
     ...(parameters.length > 0 && { parameters }),
     ...(requestBody && { requestBody }),
@@ -279,7 +279,7 @@ export function describe(routes: readonly RouteOfApp[], version: string): Json {
     },
     servers: [{ url: "/", description: "this server" }],
     security: [],
-    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    tags: Object.entries(ROUTE_TAGS).map(([name, description]) => ({ name, description })),
     paths,
     webhooks: { item: { post: webhook() } },
     components: {

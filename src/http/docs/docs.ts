@@ -7,7 +7,7 @@ import { unlisted } from "./words.ts"
 
 import style from "./style.css" with { type: "text" }
 
-const sent = (body: string, type: string): Response =>
+const pageAnswer = (body: string, type: string): Response =>
   new Response(body, {
     headers: {
       "content-type": type,
@@ -48,7 +48,7 @@ export function docsRoutes(
   let pages: ReadonlyMap<string, string> | undefined
   const charged = (caller: Caller, body: string, type: string): Response => {
     limits.charge(caller, body.length)
-    return sent(body, type)
+    return pageAnswer(body, type)
   }
   const page = async (request: Request, caller: Caller, name: string): Promise<Response> => {
     const { pageFor, reference } = await import("./reference.ts")
@@ -68,6 +68,10 @@ export function docsRoutes(
     )
     .get("/docs", async ({ request, caller }) => page(request, caller, ""), unlisted)
     .get("/docs/:page", async ({ request, caller, params }) => page(request, caller, params.page), unlisted)
-    .get("/docs/address.js", async () => sent(ADDRESS_SCRIPT, "text/javascript; charset=utf-8"), unlisted)
-    .get("/docs/style.css", async () => sent(style, "text/css; charset=utf-8"), unlisted)
+    .get(
+      "/docs/address.js",
+      async () => pageAnswer(ADDRESS_SCRIPT, "text/javascript; charset=utf-8"),
+      unlisted,
+    )
+    .get("/docs/style.css", async () => pageAnswer(style, "text/css; charset=utf-8"), unlisted)
 }

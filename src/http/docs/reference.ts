@@ -1,6 +1,6 @@
 import { shellWord } from "../../text.ts"
 import type { Json } from "./describe.ts"
-import { framed } from "./frame.ts"
+import { htmlPage } from "./html-page.ts"
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" }
 const escape = (text: unknown): string => String(text).replace(/[&<>"]/g, (one) => ESCAPES[one] ?? one)
@@ -75,7 +75,7 @@ function contents(content: unknown): string {
  * The server of the examples: the default address. It is replaced when a page is sent to a reader who used
  * another address.
  */
-const SERVER = "http://localhost:8080"
+const EXAMPLE_SERVER = "http://localhost:8080"
 const SAMPLES: Readonly<Record<string, string>> = {
   id: "7",
   song_id: "7",
@@ -92,7 +92,7 @@ function curlOf(method: string, path: string, { requestBody, parameters, respons
   const isStream = path === "/" || "text/event-stream" in object(object(object(responses)["200"])["content"])
   // A claim gets a lease; only a worker that lost one sends it there.
   const isLeased = path.includes("{id}") && list(parameters).some(({ name }) => name === "Lease")
-  const url = SERVER + path.replace(/\{(\w+)\}/g, (_all, name: string) => SAMPLES[name] ?? name)
+  const url = EXAMPLE_SERVER + path.replace(/\{(\w+)\}/g, (_all, name: string) => SAMPLES[name] ?? name)
   // Unlike --data-binary, -T sends what comes at once.
   const data = type === "text/plain" ? "-T -" : ""
   return [
@@ -139,7 +139,7 @@ ${isObject(requestBody) ? `<h3>Body</h3>${requestBody["description"] === undefin
 }
 
 /** The requests that the server itself sends, in the form of routes. */
-const sent = (webhooks: unknown): Json =>
+const ownRequests = (webhooks: unknown): Json =>
   Object.fromEntries(Object.entries(object(webhooks)).map(([, methods]) => ["your --webhook URL", methods]))
 
 /** One operation of the document, with its method and path. */
@@ -160,7 +160,7 @@ interface Group {
 }
 
 function groupsOf({ tags, paths, webhooks }: Json): Group[] {
-  const all = Object.entries({ ...object(paths), ...sent(webhooks) }).flatMap(([path, methods]) =>
+  const all = Object.entries({ ...object(paths), ...ownRequests(webhooks) }).flatMap(([path, methods]) =>
     Object.entries(object(methods)).map(([method, one]) => ({ method, path, given: object(one) })),
   )
   return list(tags).map(({ name, description: about }) => ({
@@ -173,7 +173,7 @@ function groupsOf({ tags, paths, webhooks }: Json): Group[] {
 
 /** A script by which the examples of a page use the address at which the browser has found the server. */
 const addressed = (top: string): string =>
-  `<script src="${top}docs/address.js" data-server="${SERVER}"></script>`
+  `<script src="${top}docs/address.js" data-server="${EXAMPLE_SERVER}"></script>`
 
 /** The page that leads to all others. */
 function start(document: Json, groups: readonly Group[]): string {
@@ -198,9 +198,9 @@ function start(document: Json, groups: readonly Group[]): string {
 <h1>${escape(title)} <small>${escape(version)}</small></h1>
 <p>${prose(description)} Machine-readable: <a href="openapi.json">openapi.json</a>. A client for browsers, Node and Bun: <a href="client.js">client.js</a>, with its types in <a href="client.d.ts">client.d.ts</a>.</p>
 <p>Add a song, and watch it:</p>
-<pre tabindex="0">${escape(`${add}\n\ncurl -N ${SERVER}/api/v1/progress/stream`)}</pre>`
+<pre tabindex="0">${escape(`${add}\n\ncurl -N ${EXAMPLE_SERVER}/api/v1/progress/stream`)}</pre>`
   const all = `${sections.join("\n")}<section><h2><a href="docs/schemas">Schemas</a></h2><p>What bodies and answers are made of.</p></section>`
-  return framed({ title: `${escape(title)}: API`, top: "", header, main: all + addressed("") })
+  return htmlPage({ title: `${escape(title)}: API`, top: "", header, main: all + addressed("") })
 }
 
 /** A page of operations, or of schemas. */
@@ -219,7 +219,7 @@ function page(
   const header = `<nav aria-label="Breadcrumb"><a href="../">Render queue</a> <a href="../docs">API reference</a></nav>
 <h1>${title}</h1><p>${about}</p>`
   const nav = `<nav class="pages" aria-label="Reference"><ul>${links.join("")}</ul></nav>`
-  return framed({ title: `${title}: API`, top: "../", header, nav, main: articles + addressed("../") })
+  return htmlPage({ title: `${title}: API`, top: "../", header, nav, main: articles + addressed("../") })
 }
 
 const entry = (id: string, text: string): string => `<li><a href="#${id}">${text}</a></li>`
@@ -249,4 +249,5 @@ export function reference(document: Json): ReadonlyMap<string, string> {
 }
 
 /** A page of the reference whose examples use this address of the server. */
-export const pageFor = (page: string, address: string): string => page.replaceAll(SERVER, escape(address))
+export const pageFor = (page: string, address: string): string =>
+  page.replaceAll(EXAMPLE_SERVER, escape(address))

@@ -46,7 +46,7 @@ export interface RouteWords {
 }
 
 /** What each group of routes is about. */
-export const TAGS: Readonly<Record<RouteWords["tag"], string>> = {
+export const ROUTE_TAGS: Readonly<Record<RouteWords["tag"], string>> = {
   Queue: "Add, look at and change queue items.",
   Workers: "Claim an item, report on it, and end it; a lease is the right to write it until a time.",
   Streams: "Watch progress as it happens.",

@@ -40,7 +40,7 @@ const ListParams = Type.Object(
 )
 
 /** Between reading and writing more items than this, the clients that wait have their turns. */
-const LONG = 100
+const LONG_LIST = 100
 
 /** The list for a token that may see only one item. */
 async function onlyItem(
@@ -113,7 +113,7 @@ export const collectionRoutes = (
         if (slices > 1) limits.chargeUnits(caller, slices - 1)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
         // To write a long list takes about as long as to read it.
-        if (items.length > LONG) await turns.goOn(caller.client ?? UNLIMITED)
+        if (items.length > LONG_LIST) await turns.goOn(caller.client ?? UNLIMITED)
         return { queue: await asRead(forecasts, items), next }
       },
       {

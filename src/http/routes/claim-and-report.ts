@@ -24,8 +24,8 @@ import {
   queryUpTo,
   requiredLease,
 } from "../request-parameters.ts"
-import { checkStillIn } from "../revoked.ts"
-import { hold } from "../time-limit-of-held-answer.ts"
+import { checkStillIn } from "../revoked-meanwhile.ts"
+import { timeLimit } from "../time-limit-of-held-answer.ts"
 
 const MAX_HOLD_S = 60
 
@@ -35,7 +35,7 @@ const HeartbeatParams = Type.Object(
 )
 
 /** The answer to a worker, made from the state of its lease. */
-export const shown = ({ directive, item, expiresAt, isDraining }: LeaseStanding): WorkerAnswer => ({
+export const workerAnswer = ({ directive, item, expiresAt, isDraining }: LeaseStanding): WorkerAnswer => ({
   directive,
   ...(isDraining && { drain: true }),
   ...(expiresAt !== null && { lease: { expires_at: expiresAt } }),
@@ -43,7 +43,7 @@ export const shown = ({ directive, item, expiresAt, isDraining }: LeaseStanding)
 })
 
 /** How a claim that may be repeated is recognised. */
-interface Key {
+interface RepeatableClaim {
   /** Equal for a claim and its repetitions. */
   readonly key: string
   /** Aborts when the claim is repeated before it is answered. */
@@ -59,7 +59,7 @@ async function claim(
   body: ClaimRequest,
   request: Request,
   caller: Caller,
-  once?: Key,
+  once?: RepeatableClaim,
 ): Promise<Claimed | null> {
   const {
     worker,
@@ -79,7 +79,7 @@ async function claim(
   const by = { worker, leaseMs: lease * 1000, holder: caller.token?.id, former, kind, totals }
   const taker = { ...by, key: once?.key, isGone }
   const client = once ? AbortSignal.any([request.signal, once.isRepeated]) : request.signal
-  using limit = hold(client, wait * 1000, caller.ended)
+  using limit = timeLimit(client, wait * 1000, caller.ended)
   const signal = wait === 0 ? AbortSignal.abort() : limit.signal
   const claimed = again
     ? workers.claimedBefore(taker)
@@ -129,7 +129,7 @@ async function held(
   client: AbortSignal,
 ): Promise<LeaseStanding> {
   const answer = await workers.heartbeat(id, token)
-  using limit = hold(client, Math.min(waitMs, (answer.leaseMs ?? 0) / 2))
+  using limit = timeLimit(client, Math.min(waitMs, (answer.leaseMs ?? 0) / 2))
   for await (const _ of streams.changes(id, limit.signal)) {
     if ((await workers.look(id, token)) === "cancel") break
   }
@@ -182,7 +182,7 @@ export const workerRoutes = (
     .post(
       `${API}/queue/:id/progress`,
       async ({ params: { id }, body, query, request }) =>
-        shown(await workers.report(Number(id), leaseOf(request, query), body)),
+        workerAnswer(await workers.report(Number(id), leaseOf(request, query), body)),
       {
         parse: optionalJsonBody,
         params: ItemParams,
@@ -205,10 +205,10 @@ export const workerRoutes = (
       async ({ params: { id }, query, request, server, caller }) => {
         const token = requiredLease(request, query)
         const waitS = bounded(query.wait, 0, MAX_HOLD_S)
-        if (waitS === 0) return shown(await workers.heartbeat(Number(id), token))
+        if (waitS === 0) return workerAnswer(await workers.heartbeat(Number(id), token))
         server?.timeout(request, 0)
         using _place = limits.hold(caller)
-        return shown(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
+        return workerAnswer(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
       },
       {
         parse: optionalJsonBody,
@@ -228,7 +228,7 @@ export const workerRoutes = (
     .post(
       `${API}/queue/:id/complete`,
       async ({ params: { id }, body, query, request }) =>
-        shown(await workers.complete(Number(id), requiredLease(request, query), body)),
+        workerAnswer(await workers.complete(Number(id), requiredLease(request, query), body)),
       {
         parse: optionalJsonBody,
         params: ItemParams,
@@ -259,7 +259,7 @@ export const workerRoutes = (
           isCancelled: cancelled,
           retryInMs: retry_in === undefined ? undefined : retry_in * 1000,
         }
-        return shown(await workers.fail(Number(id), requiredLease(request, query), failure))
+        return workerAnswer(await workers.fail(Number(id), requiredLease(request, query), failure))
       },
       {
         parse: optionalJsonBody,
@@ -281,7 +281,7 @@ export const workerRoutes = (
     .post(
       `${API}/queue/:id/release`,
       async ({ params: { id }, query, request }) =>
-        shown(await workers.release(Number(id), requiredLease(request, query))),
+        workerAnswer(await workers.release(Number(id), requiredLease(request, query))),
       {
         parse: optionalJsonBody,
         params: ItemParams,

@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox"
 
 import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { unlisted, words } from "../docs/words.ts"
-import { pageFile, sent } from "../page-files.ts"
+import { fileAnswer, pageFile } from "../page-files.ts"
 
 const FRESH = { "cache-control": "no-cache", vary: "accept-encoding" }
 
@@ -14,7 +14,8 @@ export const clientModuleRoutes = (app: AppWithCaller, { limits }: Pick<Callers,
   app
     .get(
       "/client.js",
-      async ({ request, caller }) => sent({ request, caller }, limits, await pageFile("client.js"), FRESH),
+      async ({ request, caller }) =>
+        fileAnswer({ request, caller }, limits, await pageFile("client.js"), FRESH),
       words({
         id: "client",
         tag: "Server",
@@ -29,6 +30,7 @@ export const clientModuleRoutes = (app: AppWithCaller, { limits }: Pick<Callers,
     )
     .get(
       "/client.d.ts",
-      async ({ request, caller }) => sent({ request, caller }, limits, await pageFile("client.d.ts"), FRESH),
+      async ({ request, caller }) =>
+        fileAnswer({ request, caller }, limits, await pageFile("client.d.ts"), FRESH),
       unlisted,
     )

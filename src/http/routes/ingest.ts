@@ -20,7 +20,7 @@ import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 import { checkLast, type Ingesting, ingestingOf, IngestQuery } from "../ingest-query.ts"
 import { ItemParams, LEASE, leaseOf } from "../request-parameters.ts"
-import { whileIn } from "../revoked.ts"
+import { whileIn } from "../revoked-meanwhile.ts"
 
 const IngestParams = Type.Object({
   ...ItemParams.properties,

@@ -5,7 +5,7 @@ import { AppError } from "../../errors.ts"
 import { acceptsHtml } from "../accepts.ts"
 import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { unlisted, words } from "../docs/words.ts"
-import { pageFile, sent } from "../page-files.ts"
+import { fileAnswer, pageFile } from "../page-files.ts"
 
 /** Answers `GET /` for clients that are not browsers. */
 type AnswerOthers = (request: Request, caller: Caller) => Response | Promise<Response>
@@ -27,7 +27,7 @@ export const pageRoutes = (app: AppWithCaller, others: AnswerOthers, { limits }:
       async ({ request, set, caller }) => {
         set.headers["vary"] = "accept"
         if (!acceptsHtml(request)) return others(request, caller)
-        return sent({ request, caller }, limits, await pageFile("index.html"), PAGE)
+        return fileAnswer({ request, caller }, limits, await pageFile("index.html"), PAGE)
       },
       words({
         id: "board",
@@ -51,14 +51,14 @@ export const pageRoutes = (app: AppWithCaller, others: AnswerOthers, { limits }:
       async ({ request, params: { id }, set, caller }) => {
         set.headers["vary"] = "accept"
         if (!acceptsHtml(request)) return noPage(`/items/${id}`)
-        return sent({ request, caller }, limits, await pageFile("item.html"), PAGE)
+        return fileAnswer({ request, caller }, limits, await pageFile("item.html"), PAGE)
       },
       unlisted,
     )
     .get(
       "/assets/:name",
       async ({ request, params: { name }, caller }) =>
-        sent({ request, caller }, limits, await pageFile(`assets/${name}`), {
+        fileAnswer({ request, caller }, limits, await pageFile(`assets/${name}`), {
           "cache-control": "public, max-age=31536000, immutable",
           vary: "accept-encoding",
         }),

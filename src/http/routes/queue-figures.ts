@@ -54,7 +54,7 @@ function videoOf(item: QueueItem): Dashboard["recent_videos"][number] {
   }
 }
 
-function shown({ songs, standing, today, thisYear, completed, failed }: Overview): Dashboard {
+function dashboardOf({ songs, standing, today, thisYear, completed, failed }: Overview): Dashboard {
   const errors = thisYear.failed + thisYear.lost
   const ended = thisYear.completed + errors
   return {
@@ -83,13 +83,13 @@ function shown({ songs, standing, today, thisYear, completed, failed }: Overview
 /** Counting so many finished items costs one unit, in addition to the unit for the request. */
 const UNIT_ITEMS = 10_000
 
-const counted = ({ completed, failed, cancelled, lost }: Period): number =>
+const finishedIn = ({ completed, failed, cancelled, lost }: Period): number =>
   completed + failed + cancelled + lost
 
 /** The figures of the queue: for the page and `stats`, and a summary for Track Studio's web application. */
 export function figureRoutes(app: AppWithCaller, totals: QueueTotals, { limits }: Pick<Callers, "limits">) {
   const charge = (caller: Caller, periods: readonly Period[]): void => {
-    const items = periods.reduce((sum, period) => sum + counted(period), 0)
+    const items = periods.reduce((sum, period) => sum + finishedIn(period), 0)
     limits.chargeUnits(caller, Math.floor(items / UNIT_ITEMS))
   }
   return app
@@ -124,7 +124,7 @@ export function figureRoutes(app: AppWithCaller, totals: QueueTotals, { limits }
       async ({ query: { tz = "UTC" }, caller }): Promise<Dashboard> => {
         const overview = await totals.overview(tz)
         charge(caller, [overview.today, overview.thisYear])
-        return shown(overview)
+        return dashboardOf(overview)
       },
       {
         query: ZoneParams,

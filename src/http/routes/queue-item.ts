@@ -15,8 +15,8 @@ import { jsonAnswer } from "../json-answer.ts"
 import { linkToNext } from "../paths.ts"
 import { withoutReadOnly } from "../read-only-keys.ts"
 import { bounded, ItemParams, MAX_ROWS, queryInteger, queryUpTo } from "../request-parameters.ts"
-import { checkStillIn } from "../revoked.ts"
-import { hold } from "../time-limit-of-held-answer.ts"
+import { checkStillIn } from "../revoked-meanwhile.ts"
+import { timeLimit } from "../time-limit-of-held-answer.ts"
 import { asRead } from "./forecast-and-kinds.ts"
 
 const DEFAULT_WAIT_S = 60
@@ -80,7 +80,7 @@ export const queueRoutes = (
         server()?.timeout(request, 0)
         const waitMs = bounded(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
         using _place = limits.hold(caller)
-        using limit = hold(request.signal, waitMs, caller.ended)
+        using limit = timeLimit(request.signal, waitMs, caller.ended)
         await streams.finished(Number(id), limit.signal)
         checkStillIn(caller)
         return readItem(queue, forecasts, Number(id))

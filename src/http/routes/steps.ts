@@ -6,7 +6,7 @@ import { jsonBody } from "../body.ts"
 import type { AppWithCaller } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
 import { ItemParams, LEASE, leaseOf, LeaseParams } from "../request-parameters.ts"
-import { shown } from "./claim-and-report.ts"
+import { workerAnswer } from "./claim-and-report.ts"
 
 /** The steps of a render: declared once, and begun one after the other. */
 export const stepRoutes = (app: AppWithCaller, workers: Workers) =>
@@ -15,7 +15,7 @@ export const stepRoutes = (app: AppWithCaller, workers: Workers) =>
       `${API}/queue/:id/steps/next`,
       async ({ params: { id }, query, request }): Promise<StepAnswer> => {
         const { step, ...standing } = await workers.beginStep(Number(id), leaseOf(request, query))
-        return { ...shown(standing), step }
+        return { ...workerAnswer(standing), step }
       },
       {
         params: ItemParams,
@@ -35,7 +35,7 @@ export const stepRoutes = (app: AppWithCaller, workers: Workers) =>
     .post(
       `${API}/queue/:id/steps`,
       async ({ params: { id }, body, query, request }): Promise<WorkerAnswer> =>
-        shown(await workers.declareSteps(Number(id), leaseOf(request, query), body.steps)),
+        workerAnswer(await workers.declareSteps(Number(id), leaseOf(request, query), body.steps)),
       {
         parse: jsonBody,
         params: ItemParams,

@@ -54,7 +54,7 @@ const OutputParams = Type.Object(
 type OutputParams = Static<typeof OutputParams>
 
 /** What a request asks for. A client that comes back continues after its last event. */
-function queryOf({ attempt, after = "0", follow }: OutputParams, request: Request): OutputQuery {
+function outputQueryOf({ attempt, after = "0", follow }: OutputParams, request: Request): OutputQuery {
   const place = placeIn(request.headers.get("last-event-id"))
   return {
     attempt: numberIn(attempt),
@@ -105,14 +105,14 @@ interface Asking {
 }
 
 /** Answers with the output of an item. */
-async function answer(
+async function outputAnswer(
   output: Output,
   limits: Callers["limits"],
   id: number,
   { request, query, caller, server }: Asking,
 ): Promise<Response> {
   const format = outputFormat(query.format, request.headers.get("accept"))
-  const asked = queryOf(query, request)
+  const asked = outputQueryOf(query, request)
   const over = new AbortController()
   const signal = AbortSignal.any([over.signal, unread(request), ...(caller.ended ? [caller.ended] : [])])
   const events = await output.read(id, asked, signal)
@@ -185,7 +185,7 @@ export const outputRoutes = (app: AppWithCaller, output: Output, { limits }: Cal
     .get(
       `${API}/queue/:id/output`,
       ({ params: { id }, request, query, caller, server }): Promise<Response> =>
-        answer(output, limits, Number(id), { request, query, caller, server }),
+        outputAnswer(output, limits, Number(id), { request, query, caller, server }),
       {
         params: ItemParams,
         query: OutputParams,
@@ -203,7 +203,7 @@ export const outputRoutes = (app: AppWithCaller, output: Output, { limits }: Cal
       `${API}/songs/:song_id/output`,
       async ({ params: { song_id }, request, query, caller, server }): Promise<Response> => {
         const id = await output.lastOfSong(Number(song_id), caller.item)
-        return answer(output, limits, id, { request, query, caller, server })
+        return outputAnswer(output, limits, id, { request, query, caller, server })
       },
       {
         params: SongParams,

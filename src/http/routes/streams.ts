@@ -59,7 +59,7 @@ function headersFor(format: HttpFormat, others: OtherHeaders["headers"]): Header
  * Passes the stream itself to Bun as the body. Compared with the framework's own wrapping this takes a
  * fifth less time per chunk, and 2 kB less per stream.
  */
-function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: OtherHeaders): Response {
+function streamAnswer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: OtherHeaders): Response {
   if (stream === null) return new Response(null, { status: 204, headers: { "cache-control": "no-store" } })
   const headers = headersFor(format, set.headers)
   // Otherwise the framework merges the headers, which copies the answer and keeps 700 bytes more for each
@@ -71,7 +71,10 @@ function answer(stream: Chunks<Uint8Array> | null, format: HttpFormat, set: Othe
 /** How many open streams one answer lists. */
 const MOST_LISTED = 1000
 
-const shown = ({ kind, queueId, format, client, openedMs, lastEventId, lag }: OpenStream, nowMs: number) => ({
+const shownStream = (
+  { kind, queueId, format, client, openedMs, lastEventId, lag }: OpenStream,
+  nowMs: number,
+) => ({
   kind,
   queue_id: queueId ?? null,
   format,
@@ -118,8 +121,8 @@ function respond(
     ...(request.method === "HEAD" && { signal: unread(request) }),
   })
   return stream instanceof Promise
-    ? stream.then((opened) => answer(opened, format, set))
-    : answer(stream, format, set)
+    ? stream.then((opened) => streamAnswer(opened, format, set))
+    : streamAnswer(stream, format, set)
 }
 
 const FRAMES =
@@ -216,7 +219,7 @@ export const progressRoutes = (
           client_address: from.address,
           ...(query.headers === "true" && { client_headers: [...request.headers.keys()].sort() }),
           ...(servers && { servers: [...servers] }),
-          ...(isListed && { open_streams: streams.list(MOST_LISTED).map((one) => shown(one, now())) }),
+          ...(isListed && { open_streams: streams.list(MOST_LISTED).map((one) => shownStream(one, now())) }),
         }
       },
       {

@@ -16,7 +16,7 @@ import { clientKind } from "../client-kind.ts"
 import { type RouteWords, words } from "../docs/words.ts"
 import { GoneWebsockets, type Peer } from "../gone-websockets.ts"
 import { ItemParams } from "../request-parameters.ts"
-import { noLongerIn } from "../revoked.ts"
+import { noLongerIn } from "../revoked-meanwhile.ts"
 import {
   type Asked,
   GlobalSocketParams,

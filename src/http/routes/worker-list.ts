@@ -34,7 +34,7 @@ function offered(
 }
 
 /** A worker as it is shown. `known` is undefined if it made no claim or report since the server started. */
-function seen(
+function workerSeen(
   worker: string,
   known: KnownWorker | undefined,
   held: readonly QueueItem[],
@@ -67,7 +67,7 @@ async function workersOf(workers: Workers, queue: Queue): Promise<WorkerSeen[]> 
   const known = new Map(workers.presence.known.map((one) => [one.worker, one]))
   const taking = [...known.values()].filter(({ isTaking }) => isTaking).map(({ worker }) => worker)
   const names = [...new Set([...held.keys(), ...taking])].sort(byName)
-  return names.map((name) => seen(name, known.get(name), held.get(name) ?? [], workers))
+  return names.map((name) => workerSeen(name, known.get(name), held.get(name) ?? [], workers))
 }
 
 /** The routes that list and drain workers. */

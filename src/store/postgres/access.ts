@@ -54,17 +54,17 @@ export class PostgresAccess implements Access {
   readonly isShared = true
   readonly #link: PostgresConnections
   readonly #history: string
-  readonly #seen: RolledBackCheck
+  readonly #backCheck: RolledBackCheck
   readonly #now: () => number
 
   /**
-   * `history` is the present one. `seen` notices if the database has gone back. `now` is the database's clock, in epoch
+   * `history` is the present one. `backCheck` notices if the database has gone back. `now` is the database's clock, in epoch
    * milliseconds.
    */
-  constructor(link: PostgresConnections, history: string, seen: RolledBackCheck, now: () => number) {
+  constructor(link: PostgresConnections, history: string, backCheck: RolledBackCheck, now: () => number) {
     this.#link = link
     this.#history = history
-    this.#seen = seen
+    this.#backCheck = backCheck
     this.#now = now
   }
 
@@ -86,7 +86,7 @@ export class PostgresAccess implements Access {
       const stored = isRepeated ? await this.#withHash(draft.hash) : []
       isRepeated = true
       if (stored.length > 0) return stored
-      await this.#seen.beforeNumber(this.#link)
+      await this.#backCheck.beforeNumber(this.#link)
       return this.#link.db.insert(tokens).values(row).returning()
     })
     if (!added) throw new RangeError("the token has no row")

@@ -154,8 +154,11 @@ function changedRow({ now, before, change, availableMs }: DecidedRow): SentRow {
 }
 
 /** The parameters of the statement after the first four, made from the decisions of a group. */
-export function parametersOf(sheet: GroupDecisions, { era, nowMs, oldestMs }: Decided): readonly unknown[] {
-  const { adds, keys, said, changed, soleClaims } = sheet
+export function parametersOf(
+  decisions: GroupDecisions,
+  { era, nowMs, oldestMs }: Decided,
+): readonly unknown[] {
+  const { adds, keys, said, changed, soleClaims } = decisions
   const addedRow = ({ item, availableMs }: Added): SentRow => ({
     ...sentRow(rowColumns, { ...item, ...IDLE }),
     needs: needsOf(item.tags),
@@ -175,12 +178,12 @@ export function parametersOf(sheet: GroupDecisions, { era, nowMs, oldestMs }: De
     said.map(({ song_id }) => song_id),
     said.map(({ status }) => status),
     said.map(({ data }) => data),
-    JSON.stringify(sheet.runs.map((run) => sentRow(getTableColumns(runs), run))),
+    JSON.stringify(decisions.runs.map((run) => sentRow(getTableColumns(runs), run))),
     soleClaims.map(({ song_id }) => song_id),
     soleClaims.map(({ version }) => version),
     soleClaims.map(({ id }) => id),
     era,
-    sheet.claims,
+    decisions.claims,
     keys.map(({ claimed }) => claimed),
     keys.flatMap(({ former }) => former ?? []),
   ]

@@ -67,20 +67,20 @@ UPDATE webhooks w SET cursor = greatest(w.cursor, $6::int8) FROM followed f WHER
 export class PostgresDeliveries implements Deliveries {
   readonly #link: PostgresConnections
   readonly #instance: string
-  readonly #seen: RolledBackCheck
+  readonly #backCheck: RolledBackCheck
   readonly #now: () => number
   #followed: readonly string[] = []
   /** Until when this instance has taken the deliveries that are neither settled nor given back. */
   readonly #takenUntilMs = new Map<number, number>()
 
   /**
-   * `instance` is the id of this server. `seen` notices if the database has gone back. `now` is the database's clock, in
+   * `instance` is the id of this server. `backCheck` notices if the database has gone back. `now` is the database's clock, in
    * epoch milliseconds.
    */
-  constructor(link: PostgresConnections, instance: string, seen: RolledBackCheck, now: () => number) {
+  constructor(link: PostgresConnections, instance: string, backCheck: RolledBackCheck, now: () => number) {
     this.#link = link
     this.#instance = instance
-    this.#seen = seen
+    this.#backCheck = backCheck
     this.#now = now
   }
 
@@ -117,7 +117,7 @@ export class PostgresDeliveries implements Deliveries {
       nowMs - KEPT_MS,
     ]
     await this.#link.patiently(async () => {
-      if (notices.length > 0) await this.#seen.beforeNumber(this.#link)
+      if (notices.length > 0) await this.#backCheck.beforeNumber(this.#link)
       await this.#link.ask(ADD, parameters)
     })
   }

@@ -24,7 +24,7 @@ const KEPT_GROUPS = 500
  */
 const SHUT_OUT = Symbol("shut out")
 
-const idsOf = (json: string): ReadonlySet<number> => {
+const idsIn = (json: string): ReadonlySet<number> => {
   const ids: number[] = JSON.parse(json)
   return new Set(ids)
 }
@@ -40,7 +40,7 @@ export class DoubleWriteFence {
   /** The name of this instance. */
   readonly instance = crypto.randomUUID()
   readonly #link: PostgresConnections
-  readonly #seen: RolledBackCheck
+  readonly #backCheck: RolledBackCheck
   readonly #clock: DatabaseClock
   #epoch: number | undefined
   /** Whether the group is part of a transaction, which it ends. */
@@ -50,10 +50,10 @@ export class DoubleWriteFence {
   #noted = 0
   #forgotten = 0
 
-  /** `seen` knows the event IDs that this instance has seen. `clock` learns the time of each answer. */
-  constructor(link: PostgresConnections, seen: RolledBackCheck, clock: DatabaseClock) {
+  /** `backCheck` knows the event IDs that this instance has seen. `clock` learns the time of each answer. */
+  constructor(link: PostgresConnections, backCheck: RolledBackCheck, clock: DatabaseClock) {
     this.#link = link
-    this.#seen = seen
+    this.#backCheck = backCheck
     this.#clock = clock
   }
 
@@ -115,15 +115,15 @@ export class DoubleWriteFence {
   async #enter(nowMs: number, isOpen: boolean): Promise<ReadonlySet<number> | undefined> {
     if (this.#epoch !== undefined) return undefined
     // After a failover or a restore the database may know less than was seen, also of eras.
-    await this.#seen.raise(this.#link)
+    await this.#backCheck.raise(this.#link)
     const mark = isOpen ? null : this.#group - 1
     const own = [this.instance, nowMs, mark]
     const [row] = await this.#link.ask<Era & { epoch: number }>(ENTER, own)
     const group = mark === null ? await this.#committed() : undefined
     this.#noted = mark ?? (group ? this.#group : this.#noted)
-    if (row) this.#seen.begin(row)
+    if (row) this.#backCheck.begin(row)
     this.#epoch = row?.epoch
-    return group && idsOf(group.kept)
+    return group && idsIn(group.kept)
   }
 
   async #committed(): Promise<{ readonly kept: string } | undefined> {
@@ -139,7 +139,7 @@ export class DoubleWriteFence {
 
   async #append(parameters: readonly unknown[]): Promise<ReadonlySet<number> | typeof SHUT_OUT> {
     try {
-      const own = [this.instance, this.#group, this.#epoch, this.#seen.newest]
+      const own = [this.instance, this.#group, this.#epoch, this.#backCheck.newest]
       const askedMs = performance.now()
       const all = [...own, ...parameters, this.#clock.now()]
       const appended = this.#link.ask<Appended>(APPEND, all)
@@ -151,9 +151,9 @@ export class DoubleWriteFence {
         return SHUT_OUT
       }
       this.#noted = this.#group
-      this.#seen.note(answer.head)
+      this.#backCheck.note(answer.head)
       this.#forget()
-      return idsOf(answer.kept)
+      return idsIn(answer.kept)
     } catch (error) {
       if (isConnectionLost(error)) this.#epoch = undefined
       throw error

@@ -48,7 +48,7 @@ export interface Write<T> {
   /** The items that it may change, once it has looked; default `ids`. */
   readonly wanted?: () => readonly number[]
   /** Decides, on the rows that were read. May be called more than once. @throws to refuse */
-  readonly decide: (sheet: GroupDecisions) => T
+  readonly decide: (decisions: GroupDecisions) => T
 }
 
 /** The answer of `ALIVE`. */
@@ -72,7 +72,7 @@ export interface GroupOptions {
   /** Stores each group once. */
   readonly fence: DoubleWriteFence
   /** Notices if the database has gone back. */
-  readonly seen: RolledBackCheck
+  readonly backCheck: RolledBackCheck
   /** How items are read on that connection. */
   readonly reads: ReturnType<typeof itemReads>
   /** The database's clock. */
@@ -254,31 +254,34 @@ export class GroupCommit {
     untilMs: number,
     read: () => Promise<GroupDecisions>,
   ): Promise<WaitingWrite[]> {
-    const { link, fence, seen, clock } = this.#options
-    const { era } = seen
+    const { link, fence, backCheck, clock } = this.#options
+    const { era } = backCheck
     const reading = link.patiently(async () => {
       await this.#begin()
       return read()
     }, untilMs)
-    const sheet = await reading.catch((error: unknown) => {
+    const decisions = await reading.catch((error: unknown) => {
       throw withoutChange(error)
     })
-    const attempts = writes.map((write) => ({ write, attempt: sheet.attempt(() => write.decide(sheet)) }))
+    const attempts = writes.map((write) => ({
+      write,
+      attempt: decisions.attempt(() => write.decide(decisions)),
+    }))
     let kept: ReadonlySet<number> = new Set()
     // A sign of life can be stored while updates cannot: whether they can is found out by an empty group.
-    if (sheet.changed.length > 0 || sheet.adds.length > 0 || this.isUnwritable) {
+    if (decisions.changed.length > 0 || decisions.adds.length > 0 || this.isUnwritable) {
       const nowMs = clock.now()
       const askedMs = performance.now()
-      const parameters = parametersOf(sheet, { era, nowMs, oldestMs: nowMs - IDEMPOTENCY_MS })
+      const parameters = parametersOf(decisions, { era, nowMs, oldestMs: nowMs - IDEMPOTENCY_MS })
       kept = await fence.send(parameters, nowMs, untilMs)
-      const statuses = sheet.said.filter((one) => kept.has(one.queue_id)).map(({ status }) => status)
+      const statuses = decisions.said.filter((one) => kept.has(one.queue_id)).map(({ status }) => status)
       const seconds = (performance.now() - askedMs) / 1000
       this.#options.observed.onCommit?.({ writes: writes.length, seconds, statuses })
-      for (const row of sheet.changed) this.#remember(row, kept)
+      for (const row of decisions.changed) this.#remember(row, kept)
     }
     const again: WaitingWrite[] = []
     for (const { write, attempt } of attempts) {
-      if (holds(attempt, sheet, kept)) {
+      if (holds(attempt, decisions, kept)) {
         write.settle(attempt.result)
         continue
       }
@@ -316,29 +319,30 @@ export class GroupCommit {
   }
 
   async #readLocked(writes: readonly WaitingWrite[]): Promise<GroupDecisions> {
-    const sheet = await this.#read(writes, MORE_CLAIMABLE)
+    const decisions = await this.#read(writes, MORE_CLAIMABLE)
     const ids = writes.flatMap((write) => write.wanted?.() ?? write.ids)
-    for (const row of await this.#options.reads.byIdLocked.execute({ ids })) sheet.read(knownOf(row), true)
-    return sheet
+    for (const row of await this.#options.reads.byIdLocked.execute({ ids }))
+      decisions.read(knownOf(row), true)
+    return decisions
   }
 
   async #read(writes: readonly WaitingWrite[], more = 0): Promise<GroupDecisions> {
     const { link, reads, clock } = this.#options
-    const sheet = new GroupDecisions(clock)
+    const decisions = new GroupDecisions(clock)
     const fresh = new Set(writes.flatMap(({ ids, isFresh }) => (isFresh ? ids : [])))
     const missing: number[] = []
     for (const id of new Set(writes.flatMap(({ ids }) => ids))) {
       const recent = fresh.has(id) ? undefined : this.#recent.get(id)
-      if (recent) sheet.read(recent, false)
+      if (recent) decisions.read(recent, false)
       else missing.push(id)
     }
-    const look = new GroupReads(link, reads, sheet, {
+    const look = new GroupReads(link, reads, decisions, {
       clock,
-      most: writes.length + sheet.rows.size + missing.length + more,
+      most: writes.length + decisions.rows.size + missing.length + more,
     })
     const looks = writes.map((write) => write.look?.(look))
     await Promise.all([...looks, look.read(missing)])
-    return sheet
+    return decisions
   }
 
   #remember({ now, before, change }: DecidedRow, kept: ReadonlySet<number>): void {
@@ -351,11 +355,11 @@ export class GroupCommit {
 /** Whether a decision is valid: everything that it has read was stored unchanged, or was read just now. */
 function holds(
   { isOpen, seen, added }: Decision<unknown>,
-  sheet: GroupDecisions,
+  decisions: GroupDecisions,
   kept: ReadonlySet<number>,
 ): boolean {
   const isAsSeen = (id: number): boolean => {
-    const row = sheet.rows.get(id)
+    const row = decisions.rows.get(id)
     return !row || (row.change ? kept.has(id) : row.isFresh)
   }
   return !isOpen && [...seen].every(isAsSeen) && [...added].every((id) => kept.has(id))

@@ -73,7 +73,7 @@ const AHEAD = `SELECT q.place FROM queue_items q, queue_items b WHERE b.id = $1 
 export class GroupReads {
   readonly #link: PostgresConnections
   readonly #reads: ReturnType<typeof itemReads>
-  readonly #sheet: GroupDecisions
+  readonly #decisions: GroupDecisions
   readonly #clock: Clock
   readonly #most: number
   readonly #claimable = new Map<string, Promise<number[]>>()
@@ -86,12 +86,12 @@ export class GroupReads {
   constructor(
     link: PostgresConnections,
     reads: ReturnType<typeof itemReads>,
-    sheet: GroupDecisions,
+    decisions: GroupDecisions,
     { clock, most }: { readonly clock: Clock; readonly most: number },
   ) {
     this.#link = link
     this.#reads = reads
-    this.#sheet = sheet
+    this.#decisions = decisions
     this.#clock = clock
     this.#most = most
   }
@@ -107,7 +107,7 @@ export class GroupReads {
     this.#claimKeys.add(key)
     // By then all claims of the group have asked.
     await (this.#claimed ??= Promise.resolve().then(() => this.#readClaimed()))
-    const kept = this.#sheet.earlierClaim(key)
+    const kept = this.#decisions.earlierClaim(key)
     return kept ? [kept.id] : []
   }
 
@@ -145,21 +145,21 @@ export class GroupReads {
     ])
     this.#read(found)
     if (this.#keys.size === 0) return
-    const unanswered = [...this.#keys].filter((key) => !this.#sheet.answers.has(key)).length
+    const unanswered = [...this.#keys].filter((key) => !this.#decisions.answers.has(key)).length
     await this.#readNumbers(this.#unnamed + unanswered)
   }
 
   /** Reads the answers of earlier claims, and the items that these got. */
   async #readClaimed(): Promise<void> {
     await this.#readAnswers(this.#claimKeys)
-    const ids = [...this.#claimKeys].flatMap((key) => this.#sheet.earlierClaim(key)?.id ?? [])
+    const ids = [...this.#claimKeys].flatMap((key) => this.#decisions.earlierClaim(key)?.id ?? [])
     if (ids.length > 0) this.#read(await this.#reads.byId.execute({ ids }))
   }
 
   async #readAnswers(keys: ReadonlySet<string>): Promise<void> {
     const after = this.#clock.now() - IDEMPOTENCY_MS
     const rows = await this.#reads.answers.execute({ keys: [...keys], after })
-    for (const { key, digest, answer } of rows) this.#sheet.answers.set(key, { digest, answer })
+    for (const { key, digest, answer } of rows) this.#decisions.answers.set(key, { digest, answer })
   }
 
   async #readNumbers(count: number): Promise<void> {
@@ -168,7 +168,7 @@ export class GroupReads {
       "SELECT nextval('queue_items_ids')::float8 AS id FROM generate_series(1, $1::int)",
       [count],
     )
-    this.#sheet.numbers.push(...rows.map(({ id }) => id))
+    this.#decisions.numbers.push(...rows.map(({ id }) => id))
   }
 
   async #ripeFor(tags: readonly string[]): Promise<number[]> {
@@ -176,11 +176,11 @@ export class GroupReads {
       this.#link.ask(RIPEN, [this.#clock.steadyMs()]),
       this.#reads.claimable.execute({ tags: [...tags], limit: this.#most }),
     ])
-    for (const { id, song } of rows) this.#sheet.songVersions.set(id, Number(song))
+    for (const { id, song } of rows) this.#decisions.songVersions.set(id, Number(song))
     return this.#read(rows)
   }
 
   #read(rows: readonly ItemRow[]): number[] {
-    return rows.map((row) => this.#sheet.read(knownOf(row), true))
+    return rows.map((row) => this.#decisions.read(knownOf(row), true))
   }
 }

@@ -84,13 +84,13 @@ function updateReads({ db }: PostgresConnections) {
 export class PostgresHistory implements History {
   readonly historyId: string
   readonly #link: PostgresConnections
-  readonly #seen: RolledBackCheck
+  readonly #backCheck: RolledBackCheck
   readonly #reads: ReturnType<typeof updateReads>
 
-  /** Reads on `link`; `seen` gets the event IDs that were read. */
-  constructor(link: PostgresConnections, historyId: string, seen: RolledBackCheck) {
+  /** Reads on `link`; `backCheck` gets the event IDs that were read. */
+  constructor(link: PostgresConnections, historyId: string, backCheck: RolledBackCheck) {
     this.#link = link
-    this.#seen = seen
+    this.#backCheck = backCheck
     this.historyId = historyId
     this.#reads = updateReads(link)
   }
@@ -106,7 +106,7 @@ export class PostgresHistory implements History {
       which.of === "open"
         ? [OPEN, []]
         : which.queueId === undefined
-          ? [this.#seen.newest - which.after > MANY_UPDATES ? CHANGED_LONG_AGO : CHANGED, [which.after]]
+          ? [this.#backCheck.newest - which.after > MANY_UPDATES ? CHANGED_LONG_AGO : CHANGED, [which.after]]
           : [CHANGED_ITEM, [which.after, which.queueId]]
     const [row] = await this.#link.run<{ head: number; ids: string }>(text, parameters)
     const ids: number[] = JSON.parse(row?.ids ?? "[]")
@@ -155,7 +155,7 @@ export class PostgresHistory implements History {
 
   /** The newest event ID, after checking whether the database has gone back. */
   #checked(head: number): Promise<number> {
-    return this.#link.patiently(() => this.#seen.checked(this.#link, head))
+    return this.#link.patiently(() => this.#backCheck.checked(this.#link, head))
   }
 
   async #pruned(queueId: number | null = null): Promise<Pruned> {
@@ -166,7 +166,7 @@ export class PostgresHistory implements History {
   async #page(text: string, parameters: readonly unknown[], limit: number): Promise<Page> {
     const rows = await this.#link.run<CountedUpdate>(text, parameters)
     const [first] = rows
-    this.#seen.note(rows.at(-1)?.id ?? 0)
+    this.#backCheck.note(rows.at(-1)?.id ?? 0)
     const more = first !== undefined && (rows.length < first.total || first.total >= limit)
     return { updates: rows.map(({ total: _total, ...update }) => update), more }
   }

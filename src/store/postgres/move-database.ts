@@ -124,7 +124,11 @@ async function lockTables(tx: SQL, url: string): Promise<void> {
 /**
  * Does work on a PostgreSQL database that no server uses, in one transaction. @throws AppError `unavailable`
  */
-async function within<T>(url: string, onWaiting: OnWaiting, work: (tx: SQL) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  url: string,
+  onWaiting: OnWaiting,
+  work: (tx: SQL) => Promise<T>,
+): Promise<T> {
   // Brings the database up to date.
   const opened = await openPostgres(url, { onDoubt: () => undefined, onWaiting })
   await Promise.all([opened.writing.close(), opened.reading.close()])
@@ -201,7 +205,7 @@ export async function moveUp(file: string, url: string, onWaiting?: OnWaiting): 
   refuseMissing(file)
   const { client, lock } = openDatabase(file)
   try {
-    return await within(url, onWaiting, async (tx) => {
+    return await inTransaction(url, onWaiting, async (tx) => {
       const [used]: { is: boolean }[] = await tx.unsafe(
         "SELECT EXISTS (SELECT FROM queue_items) OR EXISTS (SELECT FROM updates) OR EXISTS (SELECT FROM tokens) OR (SELECT floor > 0 FROM history) AS is",
       )
@@ -259,7 +263,7 @@ async function empty(tx: SQL, client: Database, table: PgTable): Promise<number>
 async function emptyInto(url: string, copy: string, onWaiting: OnWaiting): Promise<Moved> {
   const { client, lock } = openDatabase(copy)
   try {
-    return await within(url, onWaiting, async (tx) => {
+    return await inTransaction(url, onWaiting, async (tx) => {
       client.run("BEGIN")
       const counts = new Map<string, number>()
       const mark = client.query<{ mark: string }, []>("SELECT mark FROM history").get()?.mark ?? null
@@ -290,7 +294,7 @@ async function emptyInto(url: string, copy: string, onWaiting: OnWaiting): Promi
   }
 }
 
-function remove(database: string): void {
+function removeDatabase(database: string): void {
   for (const part of DATABASE_PARTS) rmSync(`${database}${part}`, { force: true })
 }
 
@@ -311,7 +315,7 @@ export async function moveDown(url: string, file: string, onWaiting?: OnWaiting)
   try {
     lock.check(true)
     isFree = true
-    remove(copy)
+    removeDatabase(copy)
     const moved = await emptyInto(url, copy, onWaiting)
     giveToOwner(copy)
     sync(copy)
@@ -323,7 +327,7 @@ export async function moveDown(url: string, file: string, onWaiting?: OnWaiting)
     if (isFree) {
       // The next server makes its own mark.
       rmSync(`${target}.lock`, { force: true })
-      remove(copy)
+      removeDatabase(copy)
     }
   }
 }

@@ -181,7 +181,7 @@ async function checkRights(link: PostgresConnections): Promise<void> {
 }
 
 /** How many migrations this binary knows. */
-function known(): number {
+function knownMigrations(): number {
   const path = join(migrationsFolder, "meta/_journal.json")
   const journal: { entries: unknown[] } = JSON.parse(readFileSync(path, "utf8"))
   return journal.entries.length
@@ -190,7 +190,7 @@ function known(): number {
 type AskDatabase = <T>(text: string) => Promise<T[]>
 
 /** How many migrations a database has seen. */
-async function applied(ask: AskDatabase): Promise<number> {
+async function appliedMigrations(ask: AskDatabase): Promise<number> {
   const [table] = await ask<{ is: string | null }>(
     "SELECT to_regclass('drizzle.__drizzle_migrations')::text AS is",
   )
@@ -204,9 +204,9 @@ async function applied(ask: AskDatabase): Promise<number> {
  * go on.
  */
 async function migrated(url: string, link: PostgresConnections, onEmpty: () => void): Promise<FoundDatabase> {
-  const newest = known()
+  const newest = knownMigrations()
   const path = shownDatabase(url)
-  const found = await applied((text) => link.ask(text))
+  const found = await appliedMigrations((text) => link.ask(text))
   if (found >= newest) return { path, isNew: false, migrated: 0, canShrink: true }
   if (found === 0) onEmpty()
   // Loaded only when there is something to migrate. It uses its own session, which waits for the lock as long
@@ -218,7 +218,7 @@ async function migrated(url: string, link: PostgresConnections, onEmpty: () => v
   const client = unlimited(url, "track-studio")
   try {
     await client.unsafe("SELECT pg_advisory_lock($1)", [PREPARING])
-    const before = await applied(async (text) => [...(await client.unsafe(text))])
+    const before = await appliedMigrations(async (text) => [...(await client.unsafe(text))])
     // A migration that waits for a table holds up the servers that use it.
     await client.unsafe(`SET lock_timeout = ${TABLE_MS}`)
     if (before < newest) await migrate(drizzle({ client }), { migrationsFolder })

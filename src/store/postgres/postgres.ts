@@ -75,14 +75,14 @@ export class PostgresStore extends PostgresHistory implements Store {
   /** Whether the database has a history of another name: it was made again, and another server has prepared it. */
   #isOther = false
 
-  private constructor(opened: Opened, outages: Outages, own: DatabaseClock, options: PostgresOptions) {
+  private constructor(opened: Opened, outages: Outages, measured: DatabaseClock, options: PostgresOptions) {
     const { writing, reading, historyId, era, aliveMs, found } = opened
-    const seen = new RolledBackCheck(era, (back) => {
+    const backCheck = new RolledBackCheck(era, (back) => {
       this.#group.forget()
       options.onRolledBack?.(back)
     })
-    super(reading, historyId, seen)
-    const { clock = own, onePerSong = false } = options
+    super(reading, historyId, backCheck)
+    const { clock = measured, onePerSong = false } = options
     this.found = found
     this.clock = clock
     this.outages = outages
@@ -93,21 +93,21 @@ export class PostgresStore extends PostgresHistory implements Store {
     this.#reads = itemReads(reading, onePerSong)
     this.#listing = new Listing(reading)
     this.figures = new PostgresFigures(reading)
-    this.#fence = new DoubleWriteFence(writing, seen, own)
+    this.#fence = new DoubleWriteFence(writing, backCheck, measured)
     this.#group = new GroupCommit({
       link: writing,
       fence: this.#fence,
-      seen,
+      backCheck,
       reads: itemReads(writing, onePerSong),
       clock,
       outages,
       observed: options,
-      measured: own,
+      measured,
     })
-    this.deliveries = new PostgresDeliveries(reading, this.#fence.instance, seen, clock.now)
+    this.deliveries = new PostgresDeliveries(reading, this.#fence.instance, backCheck, clock.now)
     const webhooks = (): readonly string[] => this.deliveries.followed
     this.instances = new PostgresInstances(reading, this.#fence.instance, webhooks, clock.now)
-    this.access = new PostgresAccess(reading, historyId, seen, clock.now)
+    this.access = new PostgresAccess(reading, historyId, backCheck, clock.now)
     this.upkeep = new PostgresUpkeep(reading, clock.now)
     this.runs = new PostgresRuns(reading)
     this.outputs = new PostgresOutputs(reading, this.#reads)
@@ -121,25 +121,25 @@ export class PostgresStore extends PostgresHistory implements Store {
     const outages = new Outages()
     // Time that any instance has counted already is not counted again, so a false alarm does no harm.
     const onDoubt = (ageMs: number, isAnswered: boolean): void => {
-      const nowMs = (options.clock ?? own).steadyMs()
+      const nowMs = (options.clock ?? measured).steadyMs()
       if (isAnswered) outages.noteSlow(nowMs - Math.ceil(ageMs), nowMs)
       else outages.begin(nowMs - Math.ceil(ageMs))
     }
-    const own = new DatabaseClock((sinceMs, isBack) => {
+    const measured = new DatabaseClock((sinceMs, isBack) => {
       if (isBack) outages.goBack()
       outages.begin(sinceMs)
     })
     const { onEmpty, onWaiting } = options
     const opened = await openPostgres(url, { onDoubt, onEmpty, onWaiting })
-    own.sample(opened.time.serverMs, opened.time.askedMs)
-    return new PostgresStore(opened, outages, own, options)
+    measured.sample(opened.time.serverMs, opened.time.askedMs)
+    return new PostgresStore(opened, outages, measured, options)
   }
 
   add(create: Create, idempotency?: Idempotency): Promise<{ item: QueueItem; added: boolean }> {
     return this.#group.run({
       ids: [],
       look: (look) => look.forAdding(idempotency),
-      decide: (sheet) => sheet.add(create, idempotency),
+      decide: (decisions) => decisions.add(create, idempotency),
     })
   }
 
@@ -147,7 +147,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     return this.#group.run({
       ids: [id],
       look: (look) => repeatable && look.forClaiming(repeatable),
-      decide: (sheet) => sheet.once(repeatable, () => sheet.decide(id, decide)),
+      decide: (decisions) => decisions.once(repeatable, () => decisions.decide(id, decide)),
     })
   }
 
@@ -158,9 +158,9 @@ export class PostgresStore extends PostgresHistory implements Store {
       isFresh: true,
       isAlone: true,
       look: async (look) => (ahead = await look.ahead(id, before)),
-      decide: (sheet) => {
-        const { item } = sheet.see(before)
-        return sheet.decide(id, (stored, moment) => decide(stored, item, ahead, moment))
+      decide: (decisions) => {
+        const { item } = decisions.see(before)
+        return decisions.decide(id, (stored, moment) => decide(stored, item, ahead, moment))
       },
     })
   }
@@ -168,9 +168,9 @@ export class PostgresStore extends PostgresHistory implements Store {
   claim(tags: readonly string[], decide: Decide, repeatable?: Repeatable): Promise<Change | null> {
     let candidates: readonly number[] = []
     let former: readonly number[] = []
-    const take = (sheet: GroupDecisions): Change | null => {
-      const first = this.#onePerSong ? sheet.takeSole(candidates) : sheet.takeFirst(candidates)
-      return first === undefined ? null : sheet.decide(first, decide)
+    const take = (decisions: GroupDecisions): Change | null => {
+      const first = this.#onePerSong ? decisions.takeSole(candidates) : decisions.takeFirst(candidates)
+      return first === undefined ? null : decisions.decide(first, decide)
     }
     return this.#group.run({
       ids: [],
@@ -179,7 +179,7 @@ export class PostgresStore extends PostgresHistory implements Store {
         ;[candidates, former] = await Promise.all([look.claimable(tags), before])
       },
       wanted: () => [...former, ...candidates],
-      decide: (sheet) => sheet.once(repeatable, () => take(sheet)),
+      decide: (decisions) => decisions.once(repeatable, () => take(decisions)),
     })
   }
 
@@ -189,7 +189,7 @@ export class PostgresStore extends PostgresHistory implements Store {
       ids: [],
       look: async (look) => (former = await look.forClaiming(repeatable)),
       wanted: () => former,
-      decide: (sheet) => sheet.again(repeatable) ?? null,
+      decide: (decisions) => decisions.again(repeatable) ?? null,
     })
   }
 
@@ -205,7 +205,7 @@ export class PostgresStore extends PostgresHistory implements Store {
     return this.#group.run({
       ids: [],
       look: async (look) => (ids = await look.due(dueNow())),
-      decide: (sheet) => sheet.sweep(ids, dueNow(), decide),
+      decide: (decisions) => decisions.sweep(ids, dueNow(), decide),
     })
   }
 

@@ -88,7 +88,7 @@ const isThere = (name: string): AppError =>
   new AppError("unavailable", `${name} exists; name a new file for the backup`)
 
 /** Gives a finished copy its name. Another backup may have taken that name meanwhile. */
-function place(copy: string, file: string, name: string): void {
+function giveName(copy: string, file: string, name: string): void {
   try {
     // Unlike a rename, a link replaces nothing.
     linkSync(copy, file)
@@ -118,7 +118,7 @@ export function backupDatabase(path: string, name: string): CheckResult {
     const checked = checkDatabase(copy, path)
     const [fault] = checked.faults
     if (fault !== undefined) throw new AppError("unavailable", `the copy is damaged or incomplete: ${fault}`)
-    place(copy, file, name)
+    giveName(copy, file, name)
     sync(dirname(file))
     return checked
   } catch (error) {

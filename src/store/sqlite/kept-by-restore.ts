@@ -55,7 +55,7 @@ export const newestOf = (client: Database): Newest | null =>
   client.query<Newest, []>("SELECT id, data FROM updates ORDER BY id DESC LIMIT 1").get()
 
 /** Refuses a newer database: its tokens may have rights that this version does not know. */
-const newer = (path: string): AppError =>
+const newerVersion = (path: string): AppError =>
   new AppError(
     "unavailable",
     `${path} was made by a newer version: restore the backup with that one, or, to go back to this one, move that file away first`,
@@ -72,7 +72,7 @@ export function presentOf(path: string, newest: Newest | null): PresentDatabase 
   try {
     client = new Database(path, { readwrite: true })
     waitForWriters(client)
-    if (appliedMigrations(client) > knownMigrations()) throw newer(path)
+    if (appliedMigrations(client) > knownMigrations()) throw newerVersion(path)
     const all = (table: string): KeptRow[] => client?.query<KeptRow, []>(`SELECT * FROM ${table}`).all() ?? []
     const same = client.query("SELECT 1 FROM updates WHERE id = ? AND data = ?")
     return {
@@ -133,14 +133,14 @@ function tokensWithout(client: Database, { tokens }: PresentDatabase, time: stri
  * still shows that item if it belongs to the history of the backup. In any other history, the number may belong to
  * another song. Returns how many tokens in force of the backup are not kept.
  */
-export function keepTokens(client: Database, present: PresentDatabase | null, passage: RestoreNames): number {
+export function keepTokens(client: Database, present: PresentDatabase | null, names: RestoreNames): number {
   client.run("DELETE FROM tickets")
   const isKept = hasTokens(present)
-  const dropped = isKept ? tokensWithout(client, present, passage.time) : 0
+  const dropped = isKept ? tokensWithout(client, present, names.time) : 0
   if (isKept) replace(client, "tokens", present.tokens)
-  if (isKept && !isSameHistory(present, passage)) return dropped
-  const former = isKept ? present.historyId : passage.from
-  client.query("UPDATE tokens SET history = ? WHERE history = ?").run(passage.to, former)
+  if (isKept && !isSameHistory(present, names)) return dropped
+  const former = isKept ? present.historyId : names.from
+  client.query("UPDATE tokens SET history = ? WHERE history = ?").run(names.to, former)
   return dropped
 }
 
@@ -157,14 +157,10 @@ function giveUp(client: Database, after: number, error: string, time: string): v
  * Calls no webhook twice for the same update, and calls none for a lost update. It calls a webhook for the
  * updates that the webhook has not received yet, as far as that is known.
  */
-export function keepDeliveries(
-  client: Database,
-  present: PresentDatabase | null,
-  passage: RestoreNames,
-): void {
-  const { lastUpdate, head, time } = passage
+export function keepDeliveries(client: Database, present: PresentDatabase | null, names: RestoreNames): void {
+  const { lastUpdate, head, time } = names
   client.query("UPDATE webhooks SET cursor = ?").run(head)
-  if (present === null || !isSameHistory(present, passage)) {
+  if (present === null || !isSameHistory(present, names)) {
     giveUp(client, 0, "a backup was restored, and it is unknown whether this was delivered", time)
     return
   }

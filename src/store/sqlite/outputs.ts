@@ -11,7 +11,7 @@ import { lazily, slots } from "./prepared-statements.ts"
 import { outputs } from "./schema.ts"
 
 /** An attempt of an item. */
-type Key = Readonly<Record<"queue_id" | "attempt", number>>
+type AttemptKey = Readonly<Record<"queue_id" | "attempt", number>>
 
 function statements(client: Database) {
   const db = drizzle(client)
@@ -95,7 +95,7 @@ export class SqliteOutputs implements Outputs {
     return this.#end({ queue_id: id, attempt })
   }
 
-  #end(key: Key): number {
+  #end(key: AttemptKey): number {
     return this.#statements.end.get(key)?.end ?? 0
   }
 }

@@ -40,18 +40,18 @@ export interface Restored {
  * Gives the copy its own history. Its numbers continue above all numbers that were ever given. Returns how many tokens of
  * the backup are dropped.
  */
-function begin(client: Database, present: PresentDatabase | null, isReplaced: boolean): number {
+function beginHistory(client: Database, present: PresentDatabase | null, isReplaced: boolean): number {
   const ids = idsAfterRestore(client, present, isReplaced)
   const { lastUpdate, resumed } = ids
   const [from, to] = [historyIdOf(client), crypto.randomUUID()]
-  const passage = { from, to, lastUpdate, head: resumed + 1, time: new Date().toISOString() }
+  const names = { from, to, lastUpdate, head: resumed + 1, time: new Date().toISOString() }
   return client.transaction(() => {
     raiseIds(client, ids)
     client
       .query("UPDATE history SET id = ?, restored_id = ?, resumed_id = ?, pruned = pruned + ?")
       .run(to, lastUpdate, resumed, resumed + 1 - lastUpdate)
-    keepDeliveries(client, present, passage)
-    return keepTokens(client, present, passage)
+    keepDeliveries(client, present, names)
+    return keepTokens(client, present, names)
   })()
 }
 
@@ -173,7 +173,7 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     {
       using client = new Database(copy, { readwrite: true })
       present = presentOf(target, newestOf(client))
-      droppedTokens = begin(client, present, isReplaced)
+      droppedTokens = beginHistory(client, present, isReplaced)
       isAnyToken = client.query("SELECT 1 FROM tokens LIMIT 1").get() !== null
     }
     await endLeases(copy)

@@ -19,26 +19,26 @@ test("of two states of an item that were read the newer one counts, in whatever 
     [1, 2],
     [2, 1],
   ]) {
-    const sheet = new GroupDecisions(clock)
-    for (const version of versions) sheet.read(row(version), true)
-    expect(sheet.see(7).item.title).toBe("version 2")
+    const decisions = new GroupDecisions(clock)
+    for (const version of versions) decisions.read(row(version), true)
+    expect(decisions.see(7).item.title).toBe("version 2")
   }
 })
 
 test("a decision that viewers do not see leaves the item as they see it", () => {
-  const sheet = new GroupDecisions(clock)
-  sheet.read(row(1), true)
+  const decisions = new GroupDecisions(clock)
+  decisions.read(row(1), true)
   const work = { ...IDLE, rescues: 3 }
-  sheet.decide(7, ({ item }) => ({ item: { ...item, title: "unseen" }, work, quiet: true }))
-  expect([sheet.see(7), sheet.said]).toEqual([{ item: row(1).stored.item, work }, []])
+  decisions.decide(7, ({ item }) => ({ item: { ...item, title: "unseen" }, work, quiet: true }))
+  expect([decisions.see(7), decisions.said]).toEqual([{ item: row(1).stored.item, work }, []])
 })
 
 test("a write that is refused after its first decision leaves nothing of it behind", () => {
-  const sheet = new GroupDecisions(clock)
-  sheet.read(row(1), true)
+  const decisions = new GroupDecisions(clock)
+  decisions.read(row(1), true)
   const kept = { kind: "song", look: "", worker: "", queue_id: 7, seconds: 1, steps: [] }
-  const { result } = sheet.attempt(() => {
-    sheet.decide(7, ({ item, work }, { time }) => ({
+  const { result } = decisions.attempt(() => {
+    decisions.decide(7, ({ item, work }, { time }) => ({
       item: transition(item, { status: "processing" }, time),
       work,
       run: kept,
@@ -46,29 +46,29 @@ test("a write that is refused after its first decision leaves nothing of it behi
     throw new RangeError("refused")
   })
   expect(result.ok).toBe(false)
-  expect([sheet.changed, sheet.said, sheet.runs]).toEqual([[], [], []])
-  expect(sheet.see(7)).toEqual(row(1).stored)
+  expect([decisions.changed, decisions.said, decisions.runs]).toEqual([[], [], []])
+  expect(decisions.see(7)).toEqual(row(1).stored)
 })
 
 test("an add that is answered by its key depends on the item that an earlier add of its group made", () => {
-  const sheet = new GroupDecisions(clock)
-  sheet.numbers.push(7, 8)
-  const add = () => sheet.add(() => draft(), { key: "once", digest: "d" })
+  const decisions = new GroupDecisions(clock)
+  decisions.numbers.push(7, 8)
+  const add = () => decisions.add(() => draft(), { key: "once", digest: "d" })
   for (const isNew of [true, false]) {
-    const { result, added } = sheet.attempt(add)
+    const { result, added } = decisions.attempt(add)
     expect(result).toMatchObject({ ok: true, value: { item: { id: 7 }, added: isNew } })
     expect(added).toEqual(new Set([7]))
   }
 })
 
 test("a decision that changes nothing writes nothing", () => {
-  const sheet = new GroupDecisions(clock)
-  sheet.read(row(1), true)
-  sheet.decide(7, (stored) => ({ ...stored, quiet: true }))
-  expect([sheet.changed, sheet.said]).toEqual([[], []])
+  const decisions = new GroupDecisions(clock)
+  decisions.read(row(1), true)
+  decisions.decide(7, (stored) => ({ ...stored, quiet: true }))
+  expect([decisions.changed, decisions.said]).toEqual([[], []])
 })
 
-const claimable = (sheet: GroupDecisions) => sheet.attempt(() => sheet.takeFirst([7])).result
+const claimable = (decisions: GroupDecisions) => decisions.attempt(() => decisions.takeFirst([7])).result
 
 test("an item that an earlier write of the group has delayed or deleted is not claimed by a later one", () => {
   const changes: ((change: Change) => Change)[] = [
@@ -76,11 +76,11 @@ test("an item that an earlier write of the group has delayed or deleted is not c
     (change) => ({ ...change, deleted: true }),
   ]
   for (const change of changes) {
-    const sheet = new GroupDecisions(clock)
-    sheet.read(row(1), true)
-    expect(claimable(sheet)).toEqual({ ok: true, value: 7 })
-    sheet.decide(7, change)
-    expect(claimable(sheet)).toEqual({ ok: true, value: undefined })
+    const decisions = new GroupDecisions(clock)
+    decisions.read(row(1), true)
+    expect(claimable(decisions)).toEqual({ ok: true, value: 7 })
+    decisions.decide(7, change)
+    expect(claimable(decisions)).toEqual({ ok: true, value: undefined })
   }
 })
 
@@ -89,10 +89,13 @@ test("a sweep leaves alone what an earlier write of the group has renewed, moved
   const late = { ...IDLE, lease_token: "t", lease_expires_at: by, moved_at: by }
   const item = transition(row(1).stored.item, { status: "processing" }, new Date(by).toISOString())
   const swept = (due: Due["due"], before: (change: Change) => Change): number => {
-    const sheet = new GroupDecisions(clock)
-    sheet.read({ stored: { item, work: late }, version: 1 }, true)
-    sheet.decide(7, before)
-    return sheet.sweep([7], { due, by }, ({ item: { title }, work }) => ({ item: { ...item, title }, work }))
+    const decisions = new GroupDecisions(clock)
+    decisions.read({ stored: { item, work: late }, version: 1 }, true)
+    decisions.decide(7, before)
+    return decisions.sweep([7], { due, by }, ({ item: { title }, work }) => ({
+      item: { ...item, title },
+      work,
+    }))
   }
   const unchanged = (change: Change): Change => ({ ...change, item: { ...item, title: "another" } })
   const ending = ({ item: { id } }: Change): Change => ({
@@ -114,13 +117,13 @@ test("a sweep leaves alone what an earlier write of the group has renewed, moved
 
 test("a claim that is refused after it has taken an item does not depend on whether the queue is paused", () => {
   for (const take of ["takeFirst", "takeSole"] as const) {
-    const sheet = new GroupDecisions(clock)
-    sheet.read(row(1), true)
-    const { result } = sheet.attempt(() => {
-      expect(sheet[take]([7])).toBe(7)
+    const decisions = new GroupDecisions(clock)
+    decisions.read(row(1), true)
+    const { result } = decisions.attempt(() => {
+      expect(decisions[take]([7])).toBe(7)
       throw new RangeError("refused")
     })
     expect(result.ok).toBe(false)
-    expect([sheet.claims, sheet.soleClaims]).toEqual([[], []])
+    expect([decisions.claims, decisions.soleClaims]).toEqual([[], []])
   }
 })

@@ -258,11 +258,11 @@ withPostgres("without the fence a write whose answer is lost would be stored twi
   await using client = new SQL({ url, max: 1 })
   await client.unsafe("INSERT INTO instances (id, seen_at, epoch) VALUES ('naive', 0, 7)")
   for (const group of [1, 2]) {
-    const sheet = new GroupDecisions(store.clock)
+    const decisions = new GroupDecisions(store.clock)
     const [row]: { id: string }[] = await client.unsafe("SELECT nextval('queue_items_ids') AS id")
-    sheet.numbers.push(Number(row?.id))
-    sheet.add(() => draft({ title: "again" }), undefined)
-    const parameters = parametersOf(sheet, { era: 0, nowMs: store.clock.now(), oldestMs: 0 })
+    decisions.numbers.push(Number(row?.id))
+    decisions.add(() => draft({ title: "again" }), undefined)
+    const parameters = parametersOf(decisions, { era: 0, nowMs: store.clock.now(), oldestMs: 0 })
     await client.unsafe(APPEND, ["naive", group, 7, 0, ...parameters, Date.now()])
   }
   expect((await store.list({ limit: 9, search: "again" })).items).toHaveLength(2)

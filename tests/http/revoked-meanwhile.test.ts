@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { EVERYBODY } from "../../src/access/authorize.ts"
 import type { AppError } from "../../src/errors.ts"
-import { whileIn } from "../../src/http/revoked.ts"
+import { whileIn } from "../../src/http/revoked-meanwhile.ts"
 
 test("who may no longer come in leaves at once, also if the token was revoked before anybody waited for that", () => {
   const left: string[] = []
