@@ -130,6 +130,28 @@ export abstract class Repeating implements Service {
   abstract round(lateMs: number): void | Promise<void>
 }
 
+/** A part of long work, after which other work goes on. */
+export class WorkSlice {
+  readonly #mostMs: number
+  #sinceMs = performance.now()
+
+  /** It begins now, and is over after more than `mostMs` milliseconds. */
+  constructor(mostMs: number) {
+    this.#mostMs = mostMs
+  }
+
+  /** Whether it has taken long enough. */
+  get isOver(): boolean {
+    return performance.now() - this.#sinceMs > this.#mostMs
+  }
+
+  /** Lets other work go on, and begins the next slice. */
+  async next(): Promise<void> {
+    await new Promise(setImmediate)
+    this.#sinceMs = performance.now()
+  }
+}
+
 /** Stops all services, even if one of them fails; `onError` is called with each failure. */
 export async function stopAll(
   services: readonly Service[],

@@ -125,8 +125,8 @@ type OnChange = (held: HeldReason, holds: boolean, forMs: number) => void
 
 /** What is wrong with the server now: its parts report it here, and the health routes show it. */
 export class Reasons {
-  readonly #held = new Map<Reason, HeldReason>()
-  readonly #beganMs = new Map<Reason, number>()
+  /** The reasons that hold, and when each began, in milliseconds of `performance.now()`. */
+  readonly #held = new Map<Reason, { readonly held: HeldReason; readonly beganMs: number }>()
   readonly #onChange: OnChange
 
   /** `onChange` is called when a reason begins to hold, and when it no longer does; by default nothing is. */
@@ -140,24 +140,16 @@ export class Reasons {
    */
   set(reason: Reason, holds: boolean, detail = ""): void {
     const known = this.#held.get(reason)
-    if (known && holds) this.#held.set(reason, { ...known, detail })
-    else if (holds) this.#begin({ reason, since: new Date().toISOString(), detail })
-    else if (known) this.#end(known)
-  }
-
-  #begin(held: HeldReason): void {
-    this.#held.set(held.reason, held)
     // Measured with a clock that does not jump, because a jump is a reason, too.
-    this.#beganMs.set(held.reason, performance.now())
-    this.#onChange(held, true, 0)
-  }
-
-  #end(held: HeldReason): void {
     const nowMs = performance.now()
-    const beganMs = this.#beganMs.get(held.reason) ?? nowMs
-    this.#held.delete(held.reason)
-    this.#beganMs.delete(held.reason)
-    this.#onChange(held, false, nowMs - beganMs)
+    if (holds) {
+      const held = { reason, since: known?.held.since ?? new Date().toISOString(), detail }
+      this.#held.set(reason, { held, beganMs: known?.beganMs ?? nowMs })
+      if (!known) this.#onChange(held, true, 0)
+    } else if (known) {
+      this.#held.delete(reason)
+      this.#onChange(known.held, false, nowMs - known.beganMs)
+    }
   }
 
   /** The names of the reasons that hold now, the oldest first; empty while all is well. */
@@ -167,6 +159,6 @@ export class Reasons {
 
   /** The reasons that hold now, the oldest first. */
   get held(): readonly HeldReason[] {
-    return [...this.#held.values()]
+    return [...this.#held.values()].map(({ held }) => held)
   }
 }

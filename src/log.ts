@@ -1,3 +1,4 @@
+import { reasonOf } from "./errors.ts"
 import { type NonBlockingOutput, nonBlockingOutput } from "./non-blocking-output.ts"
 import { printable, safeJson } from "./text.ts"
 
@@ -110,9 +111,7 @@ const COUNT_MS = 10_000
 const messagesOf = (error: unknown): string =>
   error instanceof Error && error.cause !== undefined
     ? `${error.message}: ${messagesOf(error.cause)}`
-    : error instanceof Error
-      ? error.message
-      : String(error)
+    : reasonOf(error)
 
 /** A line that was logged, and may come again. */
 interface Repeated {

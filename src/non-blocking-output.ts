@@ -1,5 +1,7 @@
 import { constants, fstatSync, openSync, writeSync } from "node:fs"
 
+import { codeOf } from "./errors.ts"
+
 /** A write that the terminal does not take is repeated at once this many times, and then less and less often. */
 const TRIES_AT_ONCE = 20
 const MOST_PAUSE_MS = 50
@@ -44,7 +46,7 @@ export class TerminalOutput implements NonBlockingOutput {
         this.#tries = 0
         if (one.bytes.length > 0) continue
       } catch (error) {
-        if (isBusy(error)) return this.#later()
+        if (codeOf(error) === "EAGAIN") return this.#later()
         fault = error instanceof Error ? error : new Error(String(error))
       }
       this.#waiting.shift()
@@ -60,9 +62,6 @@ export class TerminalOutput implements NonBlockingOutput {
     else setTimeout(go, Math.min(this.#tries - TRIES_AT_ONCE, MOST_PAUSE_MS))
   }
 }
-
-const isBusy = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && error.code === "EAGAIN"
 
 /** The terminals of our outputs, by their files: mostly it is one, and what both say keeps its order. */
 const terminals = new Map<string, NonBlockingOutput>()

@@ -47,9 +47,9 @@ export const RULES: Readonly<Record<string, Rule>> = {
   "is-object": { own: [] },
   "lazy-node": { own: [], packages: ["node:crypto", "node:net", "node:zlib"] },
   "degraded-reasons": { own: [] },
-  log: { own: ["non-blocking-output", "text"] },
+  log: { own: ["errors", "non-blocking-output", "text"] },
   "ending-signals": { own: [], packages: ["node:fs", "node:os"] },
-  "non-blocking-output": { own: [], packages: ["node:fs"] },
+  "non-blocking-output": { own: ["errors"], packages: ["node:fs"] },
   "background-work": { own: [] },
   "failure-cause": { own: [] },
   text: { own: [] },
@@ -65,7 +65,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   store: { own: ["errors", "item"] },
   "store/contract": { own: ["item", "store/outages-extend-leases"] },
   "store/sqlite": {
-    own: ["errors", "item", "bounded-map", "store"],
+    own: ["errors", "item", "background-work", "bounded-map", "store"],
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   "store/postgres": {
@@ -133,7 +133,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   "http/machine-host-names": { own: [], packages: ["node:fs", "node:os"] },
   "http/docs": {
-    own: ["access", "errors", "http", "item", "text", "wire"],
+    own: ["access", "errors", "http", "is-object", "item", "text", "wire"],
     packages: ["@sinclair/typebox"],
   },
   settings: { own: ["errors", "log", "lazy-node", "token-format"], packages: ["node:fs", "node:path"] },

@@ -73,32 +73,17 @@ const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(au
 /** Whether a header `Authorization` with a bearer token was sent beside another one; Bun joins them with a comma. */
 const isSeveral = (authorization: string): boolean => /^Bearer[^,]*,|, *Bearer /i.test(authorization)
 
-/** How many bad tokens one address may send: 30 at once, then one per minute. */
+/**
+ * How many bad tokens and tickets one address may send, so that none can be guessed: 30 at once, then one per minute.
+ */
 const FAILURES = { perSecond: 1 / 60, burst: 30 }
-
-/** Slows down an address that tries bad tokens, so that a token cannot be guessed. */
-class FailedLogins {
-  readonly #buckets = new RateLimit(FAILURES)
-
-  /**
-   * Notes a bad token or ticket from an address; `steadyMs` is a clock that never goes back.
-   * @throws AppError `too_many_requests` after too many
-   */
-  note(address: string, steadyMs: number): void {
-    const waitMs = this.#buckets.take(address, 1, steadyMs)
-    if (waitMs === 0) return
-    throw new AppError("too_many_requests", "too many bad tokens came from this address; try again later", {
-      retryAfterMs: waitMs,
-    })
-  }
-}
 
 /** Decides which caller sent a request, and whether it may use a route. */
 export class Authorizer {
   readonly #tokens: Tokens
   readonly #tickets: Tickets
   readonly #options: AuthorizerOptions
-  readonly #failures = new FailedLogins()
+  readonly #failures = new RateLimit(FAILURES)
   /** The secrets of headers that were read before, by the header as it was sent. */
   readonly #secrets = new Map<string, string>()
   /** Aborts when there is a token, which ends everything that callers without a token have open. */
@@ -165,7 +150,7 @@ export class Authorizer {
         ? this.#tickets.find(ticket ?? "", { method, path })
         : this.#bearer(authorization)
     if (token || isLeased) return token
-    this.#failures.note(from().key, this.#options.steadyMs())
+    this.#noteFailure(from().key)
     throw new AppError(
       "unauthorized",
       authorization === null
@@ -174,6 +159,15 @@ export class Authorizer {
           ? "the request has several headers Authorization, so no token in them counts; send one, and look whether a proxy adds another"
           : "the token is unknown, was revoked, or has expired; send a valid one as Authorization: Bearer, or give it to a command by TRACK_STUDIO_TOKEN or --token-file",
     )
+  }
+
+  /** Notes a bad token or ticket. @throws AppError `too_many_requests` after too many from this address */
+  #noteFailure(address: string): void {
+    const waitMs = this.#failures.take(address, 1, this.#options.steadyMs())
+    if (waitMs === 0) return
+    throw new AppError("too_many_requests", "too many bad tokens came from this address; try again later", {
+      retryAfterMs: waitMs,
+    })
   }
 
   /**

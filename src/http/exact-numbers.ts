@@ -1,3 +1,5 @@
+import { isObject } from "../is-object.ts"
+
 /**
  * A number that may not fit exactly into a double. A number with at most 15 digits and no exponent always
  * fits.
@@ -41,7 +43,7 @@ interface Inexact {
 }
 
 const sourceOf = (context: unknown): string | undefined =>
-  typeof context === "object" && context !== null && "source" in context ? String(context.source) : undefined
+  isObject(context) && "source" in context ? String(context["source"]) : undefined
 
 /**
  * Numbers in `metadata` must be returned exactly as they were sent. Returns a sentence about the first number
@@ -62,6 +64,5 @@ export function inexactMetadata(text: string): string | undefined {
     },
   )
   if (found.size === 0) return undefined
-  const metadata = typeof parsed === "object" && parsed !== null && "metadata" in parsed && parsed.metadata
-  return pathTo(found, metadata, "metadata")
+  return isObject(parsed) ? pathTo(found, parsed["metadata"], "metadata") : undefined
 }

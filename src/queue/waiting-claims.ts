@@ -1,3 +1,4 @@
+import { WorkSlice } from "../background-work.ts"
 import { AppError } from "../errors.ts"
 import type { Items } from "../store/contract/items.ts"
 
@@ -122,14 +123,11 @@ export class WaitingClaims {
   async #look(): Promise<void> {
     this.#isAsked = false
     const startedMs = performance.now()
-    let sliceMs = startedMs
+    const slice = new WorkSlice(SLICE_MS)
     try {
       // Claims that wait again meanwhile have the next search: this one must end.
       for (const { tags, rings } of [...this.#groups.values()]) {
-        if (performance.now() - sliceMs > SLICE_MS) {
-          await new Promise(setImmediate)
-          sliceMs = performance.now()
-        }
+        if (slice.isOver) await slice.next()
         if (rings.size > 0 && (await this.#items.nextWaiting(tags))) for (const ring of rings) ring()
       }
     } catch (error) {

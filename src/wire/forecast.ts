@@ -1,7 +1,7 @@
 import { type Static, Type } from "@sinclair/typebox"
 
 import { ProgressUpdate, QueueItem } from "../item/item.ts"
-import { described, Time, wholeCount } from "../item/schema-parts.ts"
+import { described, OrNull, Time, wholeCount } from "../item/schema-parts.ts"
 
 const Seconds = Type.Number({ minimum: 0 })
 
@@ -48,9 +48,10 @@ export const QueueForecastAnswer = Type.Object({
     }),
     { description: "the waiting items whose start is known, in the order in which they start" },
   ),
-  done_in_seconds: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
-    description: "estimated seconds until everything is done; null while that is not known of every item",
-  }),
+  done_in_seconds: OrNull(
+    Seconds,
+    "estimated seconds until everything is done; null while that is not known of every item",
+  ),
   workers: wholeCount("how many workers are present, judging by their claims"),
 })
 export type QueueForecastAnswer = Static<typeof QueueForecastAnswer>

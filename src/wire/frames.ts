@@ -31,9 +31,7 @@ export const Gap = Type.Object(
       "they are no longer kept; this database does not know the last event ID; the reader was too slow; the database is damaged there; a backup was put back, which does not have them; the database lost them, and what was sent of them is no longer true",
     ),
     last_event_id: Type.Union([EventId, Type.String()], { description: "after which updates are missing" }),
-    missed: Type.Union([Type.Integer(), Type.Null()], {
-      description: "how many updates were left out; null if that cannot be known",
-    }),
+    missed: OrNull(Type.Integer(), "how many updates were left out; null if that cannot be known"),
   },
   { title: "gap" },
 )

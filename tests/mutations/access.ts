@@ -79,8 +79,8 @@ export const ACCESS: readonly Mistake[] = [
       ["the streams of a revoked token go on", "this.#callers.get(id)?.ended.abort()\n", ""],
       [
         "bad tokens of one address lock all others out",
-        "this.#failures.note(from().key,",
-        'this.#failures.note("all",',
+        "this.#noteFailure(from().key)",
+        'this.#noteFailure("all")',
       ],
       [
         "a caller whose token has ended is found again",

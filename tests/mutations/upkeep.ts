@@ -28,8 +28,8 @@ export const UPKEEP: readonly Mistake[] = [
     [
       [
         "a reason for being degraded always began just now",
-        "{ ...known, detail }",
-        "{ ...known, since: new Date().toISOString(), detail }",
+        "since: known?.held.since ?? new Date().toISOString()",
+        "since: new Date().toISOString()",
       ],
     ],
   ),

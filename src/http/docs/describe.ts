@@ -30,6 +30,7 @@ import { Health, Stats, StreamSeen } from "../../wire/health-and-stats.ts"
 import { ErrorAnswer } from "../../wire/refusals.ts"
 import { ClaimRequest } from "../../wire/requests.ts"
 import { needOf } from "../needed-rights.ts"
+import type { Route } from "../paths.ts"
 import { ID, WHOLE_NUMBERS } from "../request-parameters.ts"
 import { BODIES } from "./examples.ts"
 import { ROUTE_TAGS, type RouteWords, type Success, wordsOf } from "./words.ts"
@@ -38,11 +39,7 @@ import { ROUTE_TAGS, type RouteWords, type Success, wordsOf } from "./words.ts"
 export type Json = Record<string, unknown>
 
 /** A route as Elysia lists it. */
-export interface RouteOfApp {
-  /** The HTTP method in capitals. */
-  readonly method: string
-  /** The path, with parameters as `:name`. */
-  readonly path: string
+export interface RouteOfApp extends Route {
   /** What was given to the route beside its handler. */
   readonly hooks: {
     /** The schema of the body; absent for none. */

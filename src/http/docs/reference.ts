@@ -1,3 +1,4 @@
+import { isObject } from "../../is-object.ts"
 import { shellWord } from "../../text.ts"
 import type { Json } from "./describe.ts"
 import { htmlPage } from "./html-page.ts"
@@ -8,7 +9,6 @@ const escape = (text: unknown): string => String(text).replace(/[&<>"]/g, (one) 
 /** Text with code in backticks, as HTML. */
 const prose = (text: unknown): string => escape(text).replace(/`([^`]+)`/g, "<code>$1</code>")
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null
 const object = (value: unknown): Json => (isObject(value) ? value : {})
 const list = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isObject) : [])
 

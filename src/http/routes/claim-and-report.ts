@@ -43,7 +43,7 @@ export const workerAnswer = ({ directive, item, expiresAt, isDraining }: LeaseSt
 })
 
 /** How a claim that may be repeated is recognised. */
-interface RepeatableClaim {
+interface ClaimKey {
   /** Equal for a claim and its repetitions. */
   readonly key: string
   /** Aborts when the claim is repeated before it is answered. */
@@ -59,7 +59,7 @@ async function claim(
   body: ClaimRequest,
   request: Request,
   caller: Caller,
-  once?: RepeatableClaim,
+  once?: ClaimKey,
 ): Promise<Claimed | null> {
   const {
     worker,

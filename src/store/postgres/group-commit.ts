@@ -281,12 +281,11 @@ export class GroupCommit {
     }
     const again: WaitingWrite[] = []
     for (const { write, attempt } of attempts) {
-      if (holds(attempt, decisions, kept)) {
-        write.settle(attempt.result)
-        continue
+      if (holds(attempt, decisions, kept)) write.settle(attempt.result)
+      else {
+        for (const id of attempt.seen) this.#recent.delete(id)
+        again.push(write)
       }
-      for (const id of attempt.seen) this.#recent.delete(id)
-      again.push(write)
     }
     return again
   }

@@ -1,3 +1,4 @@
+import { WorkSlice } from "../../background-work.ts"
 import type { QueueItem } from "../../item/item.ts"
 import { isWaiting } from "../../item/moves.ts"
 import {
@@ -118,13 +119,10 @@ export class WaitingSets {
   /** Searches without the memory. One claim does this at a time, or many of them would hold up all others together. */
   async #slowly(tags: readonly string[]): Promise<Candidate | null> {
     const parts = firstFitting(tags, this.#items)
-    for (let sliceMs = performance.now(); ;) {
+    for (const slice = new WorkSlice(SLICE_MS); ;) {
       const part = parts.next()
       if (part.done === true) return part.value
-      if (performance.now() - sliceMs > SLICE_MS) {
-        await new Promise(setImmediate)
-        sliceMs = performance.now()
-      }
+      if (slice.isOver) await slice.next()
     }
   }
 
@@ -165,14 +163,11 @@ export class WaitingSets {
   async #load(): Promise<void> {
     this.forget()
     this.#state = "loading"
-    let sliceMs = performance.now()
+    const slice = new WorkSlice(SLICE_MS)
     let found = this.#items.seekAny(new Uint8Array())
     while (found && this.#state === "loading") {
       this.noteWaiting(found)
-      if (performance.now() - sliceMs > SLICE_MS) {
-        await new Promise(setImmediate)
-        sliceMs = performance.now()
-      }
+      if (slice.isOver) await slice.next()
       // No key lies between a key and the same key with a zero byte more.
       found = this.#items.seekAny(Buffer.concat([found.needs, Buffer.alloc(1)]))
     }
