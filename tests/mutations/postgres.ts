@@ -223,8 +223,8 @@ export const POSTGRES: readonly Mistake[] = [
       ],
       [
         "a connection to a standby is kept while another server takes writes",
-        'if ((await this.#whoAnswers(this.#sql)) === "off") return\n',
-        "await this.#whoAnswers(this.#sql)\n        continue\n",
+        'if (is === "off") return\n',
+        'if (is === "off") continue\n',
       ],
       [
         "what the server has undone fails at once",

@@ -13,6 +13,7 @@ import {
   isUnable,
   isUndone,
   LateError,
+  READ_ONLY,
   serverError,
   StatementError,
   UNKNOWN_PARAMETER,
@@ -228,7 +229,7 @@ export class PostgresConnections {
     this.#probing ??= this.#probe().finally(() => (this.#probing = undefined))
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(
-      () => late.reject(unreachable(isOfPooler(this.#lost) ? this.#lost : error)),
+      () => late.reject(unreachable(this.#lost)),
       Math.max(0, untilMs - performance.now()),
     )
     try {
@@ -243,7 +244,9 @@ export class PostgresConnections {
     for (let tries = 0; !this.#isClosed; tries += 1) {
       await Bun.sleep(backoff(RETRY, tries))
       try {
-        if ((await this.#whoAnswers(this.#sql)) === "off") return
+        const is = await this.#whoAnswers(this.#sql)
+        if (is === "off") return
+        if (is === "on") this.#lost = new StatementError(serverError(READ_ONLY))
       } catch (error) {
         if (!isConnectionLost(error)) return
         this.#lost = new StatementError(error)

@@ -92,6 +92,25 @@ test("a server that accepts no writes is not called one that cannot be reached",
   )
 })
 
+test("a server that came back as a standby is called that, and no longer unreachable", async () => {
+  let asked = 0
+  const fake = {
+    async unsafe(): Promise<unknown[]> {
+      asked += 1
+      if (asked > 1) return [{ is: "on" }]
+      throw GONE
+    },
+    close: async () => undefined,
+  }
+  const link = new PostgresConnections({ open: () => fake as unknown as SQL, onDoubt: () => undefined })
+  const reason = await link.patiently(() => link.ask("UPDATE"), performance.now() + 500).catch(reasonOf)
+  expect(reason).toBe(
+    "the database takes no writes now: it is a standby, or default_transaction_read_only is on",
+  )
+  expect(link.lostBy).toBe("25006")
+  await link.close()
+})
+
 test("once it drains, nothing waits for a server that is away", async () => {
   const { state, sql } = pool()
   const link = new PostgresConnections({ open: () => sql, onDoubt: () => undefined })
