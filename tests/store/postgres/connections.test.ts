@@ -5,6 +5,7 @@ import { SQL } from "bun"
 import { reasonOf } from "../../../src/errors.ts"
 import { PostgresConnections } from "../../../src/store/postgres/connections.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
+import { timersLeft } from "../../timers.ts"
 
 const READS = 50
 const AWAY_MS = 600
@@ -60,6 +61,13 @@ test("while the server is away one probe asks for it, however many reads wait", 
     }
   }
   expect(await askedBy((sql) => () => again(sql))).toBeGreaterThan(3 * READS)
+})
+
+test("a read that has waited for a server that was away leaves no timer", async () => {
+  const { state, sql } = pool()
+  const link = new PostgresConnections({ open: () => sql, onDoubt: () => (state.isAway = false) })
+  expect(await timersLeft(() => link.run("SELECT 1 AS n"))).toBe(0)
+  expect(state.asked).toBe(1)
 })
 
 test("a lock that is not given is not called a server that is away", async () => {

@@ -2,6 +2,7 @@ import { expect, spyOn, test } from "bun:test"
 
 import { Deadline } from "../../../src/store/postgres/deadline.ts"
 import { LateError } from "../../../src/store/postgres/faults.ts"
+import { timersLeft } from "../../timers.ts"
 
 const LIMIT_MS = 30
 
@@ -29,4 +30,8 @@ test("a time limit passes when nothing stood still", async () => {
   const ended = deadline.passed.catch((error: unknown) => error)
   expect(await ended).toBeInstanceOf(LateError)
   expect(deadline.hasStood).toBeFalse()
+})
+
+test("a time limit that has ended leaves no timer", async () => {
+  expect(await timersLeft(() => new Deadline(60_000).end())).toBe(0)
 })
