@@ -163,6 +163,21 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(one).toMatchObject({ id: 1, status: "delivered", attempts: 1, answer: 200, error: "" })
   })
 
+  test(`${name}: a delivery is nobody else's until its result is stored`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const { deliveries } = store
+    await deliveries.follow([ONE])
+    const update = await failing(store)
+    await deliveries.add([{ notice: "failed", update }], update.id)
+    expect(ids(await deliveries.take(ONE, 1, TAKEN_MS))).toEqual([update.id])
+    const settled = { status: "delivered", nextAttemptAt: null, answer: 200, error: "" } as const
+    const settling = deliveries.settle(1, settled)
+    expect(await deliveries.take(ONE, 1, TAKEN_MS)).toEqual([])
+    await settling
+    expect(await deliveries.take(ONE, 1, TAKEN_MS)).toEqual([])
+  })
+
   test(`${name}: no more deliveries are taken than were asked for, whatever is taken for another webhook`, async () => {
     await using opened = await open()
     const { store } = opened

@@ -113,6 +113,54 @@ test("the bell rings once for each change, and not for one that was made before"
   await store.close()
 })
 
+test("the bell rings when what it announces can be read, and not before", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const bus = new LocalBus()
+  const read = (): Promise<unknown> => Promise.all([store.head(), store.pausedAt()])
+  const heard: Promise<unknown>[] = []
+  bus.listen(() => void heard.push(read()))
+  const onError = (error: unknown): void => console.error(error)
+  const learned = new LearnedDurations(store, onError)
+  const workers = new Workers(store, bus, learned, { random: Math.random, token: () => "token", onError })
+  const queue = new Queue(store, bus, learned)
+  const by = { worker: "box1", leaseMs: 60_000 }
+  const failure = { error_message: "no", retryable: true, retryInMs: 0 }
+  for (const act of [
+    () => queue.add({ song_id: 1 }),
+    () => queue.add({ song_id: 2 }, "key"),
+    () => queue.move(2, 1),
+    () => queue.update(1, { title: "one" }),
+    () => queue.pause(),
+    () => queue.resume(),
+    () => workers.claim({ ...by, tags: [] }, AbortSignal.abort()),
+    () => workers.report(2, "token", { progress: 5 }),
+    () => workers.declareSteps(2, "token", ["one", "two"]),
+    () => workers.beginStep(2, "token"),
+    () => workers.release(2, "token"),
+    () => workers.take(2, by),
+    () => workers.fail(2, "token", failure),
+    () => workers.take(2, by),
+    () => workers.complete(2, "token", {}),
+    () => queue.retry(2),
+    () => queue.cancel(2),
+    () => queue.update(1, { status: "processing" }),
+    () => queue.update(1, { status: "failed" }),
+    () => queue.retryFailed(),
+    () => queue.batch("cancel", [1]),
+    () => queue.remove(1),
+  ]) {
+    heard.length = 0
+    const before = await read()
+    await act()
+    const after = await read()
+    expect(after).not.toEqual(before)
+    expect(await Promise.all(heard)).toEqual([after])
+  }
+  await workers.stop()
+  await store.close()
+})
+
 test("a claim that waited is answered without a pause when its worker is drained", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
