@@ -22,6 +22,8 @@ class Turn {
   fraction = 0
   /** Whether it does not count, because it was full at once or turned out not to be a bar. */
   isVoid = false
+  /** Whether others will follow it, as its number says. */
+  isOneOfSeveral = false
 
   constructor(startedMs: number) {
     this.startedMs = startedMs
@@ -54,7 +56,7 @@ export class BarsInSequence {
 
   /** Whether the current bar can still be the whole. */
   get isFirst(): boolean {
-    return this.#ended === 0 && !this.#isSetBack
+    return this.#ended === 0 && !this.#isSetBack && !this.#turn?.isOneOfSeveral
   }
 
   /** How many bars came, if there were several; undefined otherwise. */
@@ -84,11 +86,13 @@ export class BarsInSequence {
 
   /**
    * The current bar has reached this fraction, 0 to 1. A lower fraction than before changes nothing.
-   * `isWhole` means that it contains all others: then its fraction counts as it is.
+   * `isWhole` means that it contains all others: then its fraction counts as it is. `isOneOfSeveral` means that others
+   * will follow: then it is not the whole, even if it is the first.
    */
-  move(fraction: number, isWhole = false): void {
+  move(fraction: number, isWhole = false, isOneOfSeveral = false): void {
     this.#turn ??= new Turn(this.#options.now())
     const turn = this.#turn
+    turn.isOneOfSeveral = isOneOfSeveral
     turn.fraction = Math.max(turn.fraction, fraction)
     if (turn.fraction >= 1 && this.#isYoung(turn)) this.drop()
     // The one step back was already made, so the progress of this bar could not be removed later.

@@ -164,9 +164,9 @@ export class Bars {
   }
 
   /** The bar of the whole has moved. The bars that wait for it have nothing done yet. */
-  #move({ fraction }: BelievedBar): void {
+  #move({ fraction, isFirstOfSeveral }: BelievedBar): void {
     const waiting = [...this.#waits.values()].filter((times) => times >= WAITS).length
-    if (waiting + this.#awaited === 0) this.#turns.move(fraction, this.#isOuter)
+    if (waiting + this.#awaited === 0) this.#turns.move(fraction, this.#isOuter, isFirstOfSeveral)
     else this.#turns.move((this.#awaited + fraction) / (this.#awaited + 1 + waiting), true)
   }
 

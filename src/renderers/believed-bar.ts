@@ -26,6 +26,8 @@ export interface LineLook {
   readonly isSummary: boolean
   /** Whether its words only name something and say nothing of work: "health: 45%". Only a first line is asked. */
   readonly isNoun: () => boolean
+  /** Its number, if it is one of several: "Frame 1: 45%". Asked while every earlier line had one. */
+  readonly ordinal: () => string | undefined
 }
 
 /** The look of a line that shows nothing beside its percentage. */
@@ -37,6 +39,7 @@ export const BARE: LineLook = {
   isHead: false,
   isSummary: false,
   isNoun: () => false,
+  ordinal: () => undefined,
 }
 
 /** Whether a line looks like a bar. */
@@ -76,6 +79,9 @@ export class BelievedBar {
   isRedrawn: boolean
   /** Whether its words only name something, and say nothing of work. */
   readonly isNamed: boolean
+  /** Whether it is the first of several, as its number says: it does not change while the bar grows. */
+  isFirstOfSeveral: boolean
+  #ordinal: string | undefined
   /** The bar around this one. */
   parent: BelievedBar | undefined
   #tail: () => string
@@ -92,6 +98,8 @@ export class BelievedBar {
     this.isRedrawn = look.isRedrawn
     this.#tail = look.tail
     this.isNamed = !look.isHead && look.isNoun()
+    this.#ordinal = look.ordinal()
+    this.isFirstOfSeveral = /^[01]$/.test(this.#ordinal ?? "")
     this.#start = new LateStart(this.isNamed, fraction)
   }
 
@@ -120,13 +128,20 @@ export class BelievedBar {
     }
     if (!isAlike) return "unproven"
     if (fraction === this.fraction) return this.isBelieved ? "same" : "unproven"
-    if (fraction > this.fraction) return this.#rise(fraction)
-    return this.#fall(fraction, look.isRedrawn, line)
+    const isRise = fraction > this.fraction
+    if (this.isFirstOfSeveral) this.#number(look.ordinal(), isRise)
+    return isRise ? this.#rise(fraction) : this.#fall(fraction, look.isRedrawn, line)
   }
 
   /** Whether it is the line that was seen before. Only a bar goes back to 0, whatever follows on the line. */
   #isLine(fraction: number, { isHead, isRow, tail }: LineLook): boolean {
     return (isHead || fraction === 0 || tail() === this.#tail()) && !isRow()
+  }
+
+  /** A bar that goes on when its number goes up is of all that is numbered. */
+  #number(ordinal: string | undefined, isRise: boolean): void {
+    if (isRise) this.isFirstOfSeveral = ordinal === this.#ordinal
+    this.#ordinal = ordinal
   }
 
   #rise(fraction: number): Growth {

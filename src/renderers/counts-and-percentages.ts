@@ -1,6 +1,6 @@
 import type { Unit } from "../item/item.ts"
 import { type LineLook, NEAR_END, NEAR_START } from "./believed-bar.ts"
-import { begunOf, type Count, isOf, nestedIn } from "./counts-in-line.ts"
+import { begunOf, type Count, isOf, nestedIn, ordinalIn } from "./counts-in-line.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { PartsAtOnce } from "./parts-at-once.ts"
@@ -117,7 +117,8 @@ export class CountsAndPercentages {
     const same = all.find((count) => isOf(count, percent.fraction))
     const beside = same ?? all.find(({ isWork }) => isWork)
     const told = outermost ?? beside
-    const key = total === undefined ? this.#keyOf(text, label, outermost) : `${label}/${total}`
+    const whole = total ?? percent.whole
+    const key = whole === undefined ? this.#keyOf(text, label, outermost) : `${label}/${whole}`
     const several = this.#several(label, text, percent, around)
     const isNew = several !== undefined && !this.#together.has(several.kind)
     if (isNew) this.#together.set(several.kind, key)
@@ -149,6 +150,7 @@ export class CountsAndPercentages {
       isHead: HEAD.test(text),
       isNoun: () =>
         isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true,
+      ordinal: () => ordinalIn(text.slice(0, percent.at)),
       isSummary: !isCounted && FIGURE.test(text.slice(0, percent.at)),
     }
   }

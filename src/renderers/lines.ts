@@ -18,7 +18,14 @@ import { LOUD } from "./failures-in-flood.ts"
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { NestedCounts } from "./nested-counts.ts"
-import { areAllMeasured, isConfirmed, type Percent, percentagesIn, percentIn } from "./percent-in-line.ts"
+import {
+  areAllMeasured,
+  isConfirmed,
+  type Percent,
+  percentagesIn,
+  percentIn,
+  timesIn,
+} from "./percent-in-line.ts"
 import { Preparation } from "./preparation.ts"
 import { type Own, RenderersInScripts, RESULT_LINE } from "./renderers-in-scripts.ts"
 
@@ -35,7 +42,7 @@ const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress, so most output is skipped quickly. */
 const FIGURES =
-  /\d\s?[%/]|\d ?[kmgt]i?b ?(?:\/|of|von|de|di|sur|z|из) ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|ze?|din|dari|trên|από|מתוך|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|[०-९০-৯๐-๙]\s?[%/]|progress|per ?cent/i
+  /\d\s?[%/]|\d ?(?:[kmgt]i?b|s|secs?|seconds) ?(?:\/|(?:out )?of|von|de|di|sur|z|из) ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|ze?|din|dari|trên|από|מתוך|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|[०-९০-৯๐-๙]\s?[%/]|progress|per ?cent/i
 const DIGIT = /[\d０-９٠-٩۰-۹०-९০-৯๐-๙]/
 /** The most bars inside counts that are distinguished. */
 const MAX_INSIDE = 64
@@ -178,7 +185,7 @@ class Lines implements LineReader {
     const percentages = percentagesIn(piece.text)
     if (percentages > 1) return this.#tellBesideMeasures(piece)
     const all = countsIn(piece.text)
-    const found = percentIn(piece.text)
+    const found = percentIn(piece.text) ?? (all.length === 0 ? timesIn(piece.text) : undefined)
     const shown = percentages === 0 && isFractionOf(found, all) ? undefined : found
     const isMeasured = shown && (shown.isMeasured || isOfOther(piece.text, shown.fraction, all))
     const measured = isMeasured ? shown : undefined

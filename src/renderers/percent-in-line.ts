@@ -1,4 +1,4 @@
-import { isMeasured } from "./measured-in-line.ts"
+import { isMeasured, isNoun } from "./measured-in-line.ts"
 
 /** A percentage in a line. */
 export interface Percent {
@@ -10,12 +10,16 @@ export interface Percent {
   readonly end: number
   /** Whether its words say that it measures something other than progress: "CPU 45%". */
   readonly isMeasured: boolean
+  /** What it is a part of, if that tells bars apart: the whole time of "1:23 / 3:45"; absent otherwise. */
+  readonly whole?: string | undefined
 }
 
 /** "1.67%/s" is a rate. */
 const ANY = /\d ?%(?![\w%]|\/s)/gu
 /** What stands in brackets at the head of a line is its progress, whatever is measured behind it. */
 const HEAD = /^\[ ?\d{1,3}(?:[.,]\d+)? ?%\]/u
+/** So is the bar of tqdm, "45%|####  | 9/20 [00:01<00:02, loss=30%]". */
+const TQDM = /^[^%|]*\d%\|[^%|]*\| ?[\d.]+\w?\/[\d.]+\w? \[/u
 /** The sign comes first in some languages: "%45". It does so in addresses as well, but not after a space. */
 const SIGN_FIRST = /(?:^|[ :([])% ?(\d{1,3}(?:[.,]\d\d?)?)(?![\w%.,])/gu
 const PERCENT = /(?<![\w.,+/-]|\d:|[?&]\w{1,20}=)(\d{1,3}(?:\.\d+|,\d\d?)?) ?%(?![\w%]|\/s)/u
@@ -24,7 +28,7 @@ const OF_HUNDRED = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) ?\/ ?100 ?%(?![\w%]|\/
 const EACH = new RegExp(PERCENT.source, "giu")
 /** "progress: 45", "percentage: 45", "Percentage of rendering done: 45", but not "cpu_percent: 45". */
 const WORD =
-  /(?<![\p{L}\p{N}])(?:progress|(?<!_)percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,\d| ?[/%]| (?:out )?of\b)/iu
+  /(?<![\p{L}\p{N}])(?:progress|(?<!_)pct(?==)|(?<!_)percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,\d| ?[/%]| (?:out )?of\b)/iu
 /** In JSON, "percent" often means the load of a processor, not progress: {"cpu":{"percent":45}}. */
 const IN_JSON = /(?:"progress"|'progress') ?: ?(\d{1,3}(?:\.\d+)?)(?= ?(?:[,}]|$))/giu
 /** A key of two words, which is never a fraction: "percentComplete": 45, completion_percentage=45. */
@@ -36,6 +40,14 @@ const SURE = new RegExp(`%|${IN_KEY.source}|${IN_WORDS.source}`, "iu")
 const BYTES =
   /(?<![\w.,/\\+-])(\d{1,9}(?:[.,]\d{1,2}|\.\d+)?) ?(?:([kmgt])i?b)? ?(?:\/|of|von|de|di|sur|z|из) ?(\d{1,9}(?:[.,]\d{1,2}|\.\d+)?) ?([kmgt])i?b\b/iu
 const UNITS = "kmgt"
+/** A time, and its unit or minutes: "1:23", "00:01:23.50", "83.5 s", "1m23s". */
+const TIME =
+  "(?:\\d{1,3}:)?\\d{1,3}:\\d\\d(?:[.,]\\d{1,6})?|(?:\\d{1,2}h ?)?(?:\\d{1,3}m ?)?\\d{1,6}(?:\\.\\d{1,6})? ?(?:s|secs?|seconds)"
+/** How much of the whole time is done: "1:23 / 3:45", "12.5s of 60.0s". The unit may stand once. */
+const TIMES = new RegExp(
+  `(?<![\\w.,:/<+-])(${TIME}|\\d{1,6}\\.\\d{1,6}) ?(?:/|out of|of|von|de|di|sur|z|из) ?(${TIME})(?![\\w:/%]|[.,]\\d)`,
+  "giu",
+)
 /** The most characters beside a figure that are searched for its name. */
 const MAX_NAME = 40
 /** The largest difference between a percentage and the bytes from which it was rounded. */
@@ -43,7 +55,7 @@ const ROUNDING = 0.02
 
 /** How many percentages a line has. */
 export const percentagesIn = (text: string): number =>
-  HEAD.test(text)
+  HEAD.test(text) || TQDM.test(text)
     ? 1
     : text.includes("%")
       ? (text.match(ANY)?.length ?? text.match(SIGN_FIRST)?.length ?? 0)
@@ -91,6 +103,20 @@ function bytesIn(text: string): Percent | undefined {
   const [power, most] = [unit ?? unitOfAll, unitOfAll].map((each) => UNITS.indexOf(each.toLowerCase()))
   const fraction = (numberOf(done) / numberOf(all)) * 1024 ** ((power ?? 0) - (most ?? 0))
   return bytes && fraction <= 1 ? found(text, bytes, fraction) : undefined
+}
+
+/** The seconds of a time: "1:23" is 83, "1m23s" as well. */
+const secondsIn = (time: string): number =>
+  time.split(/[:hm]/).reduce((sum, part) => sum * 60 + Number.parseFloat(part.replace(",", ".")), 0)
+
+/** How far a song or a video is, if a line shows one pair of times; undefined otherwise. */
+export function timesIn(text: string): Percent | undefined {
+  const times = onlyOne([...text.matchAll(TIMES)])
+  const fraction = secondsIn(times?.[1] ?? "") / secondsIn(times?.[2] ?? "")
+  // Without a word of work, it may be how long something waits or has run.
+  return times && fraction <= 1 && !isNoun(text, 0)
+    ? { ...found(text, times, fraction), whole: times[2] }
+    : undefined
 }
 
 /** Whether the bytes in a line say the same as its percentage; undefined if the line has none. */

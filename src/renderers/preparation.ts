@@ -1,6 +1,9 @@
-/** Bars and counts with these words say nothing about the render; nor do the packages of dnf and apk. */
+/**
+ * Bars and counts with these words say nothing about the render; nor do the pictures that ImageMagick reads, and the
+ * packages of dnf and apk.
+ */
 const ALWAYS =
-  /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering)\b|^\(\d+\/\d+\)(?:: .*b\/s \|| (?:installing|upgrading|purging) \S+ \(\S+\)$)/i
+  /\b(?:download(?:s|ed|ing)?|loading|scanning|bundling|buffering|sanity[ -]check(?:ing)?)\b|^load\/image|^\(\d+\/\d+\)(?:: .*b\/s \|| (?:installing|upgrading|purging) \S+ \(\S+\)$)/i
 /**
  * The steps in which a program or a container is built before it renders. They are many and short, and a bar that came
  * behind them would be taken for a part of the last one.
@@ -13,9 +16,11 @@ const BUILDS = new RegExp(
     // cargo names what it compiles behind its count.
     "^(?:Building|Compiling) \\[[=> ]*\\] \\d+\\/\\d+(?:: |$)",
     "\\bbuilding \\d+\\/\\d+ modules\\b",
+    // A compiler that ninja calls without words.
+    "^\\[\\d+\\/\\d+\\] (?:ccache )?(?:\\S*\\/)?(?:\\w+-)*(?:gcc|[gc]\\+\\+|cc|clang(?:\\+\\+)?|nvcc|hipcc|rustc)(?:-[\\d.]+)? (?:.* )?-\\w",
     // The instructions of a container's image. Without what stands before them, they may be the steps of any script.
     "^(?:(?:#\\d+|=>) \\[(?:[\\w-]+ )?\\d+\\/\\d+\\]|Step \\d+\\/\\d+ :) (?:FROM|RUN|COPY|ADD|WORKDIR|ENV|ARG|CMD|ENTRYPOINT|LABEL|EXPOSE|USER|VOLUME|SHELL)\\b",
-    "^\\[\\+\\] Building ",
+    "^\\[\\+\\] Building |^#\\d+ \\d+\\.\\d+ ",
   ].join("|"),
   "u",
 )
@@ -43,11 +48,11 @@ const USUALLY = new RegExp(
 )
 const WORK =
   /render|encod|export|convert|upload|process|mix|mux|composit|generat|sampling|scaling|interpolat|denois|transcri|separat|stitch|concat/i
-/** A line that names what the bar below it fetches or installs. */
+/** A line that names what the bar below it fetches or installs, or a sound that MoviePy writes for its video. */
 const ANNOUNCES =
-  /(?:^(?:\p{Cc}\[[\d;?]*[a-z]|[^\p{L}\p{N}[(])*|\p{Cc}8)(?:(?:downloading|fetching|pulling|unpacking|preparing (?:to unpack|packages)|setting up|get:\d+)\b|saving to: )/iu
-/** A bar of bytes, or that of apt or curl. */
-const FETCHES = /\d ?[kmgt]?i?b\/s\b|\d ?[kmgt]i?b\b|^progress: \[ ?\d+%\]|^#+ [\d.]+%$/i
+  /(?:^(?:\p{Cc}\[[\d;?]*[a-z]|[^\p{L}\p{N}[(])*|\p{Cc}8)(?:(?:downloading|fetching|pulling|unpacking|preparing (?:to unpack|packages)|setting up|processing triggers|get:\d+)\b|saving to: |moviepy - writing audio in .*temp_mpy)/iu
+/** A bar of bytes, or that of apt, curl or MoviePy's sound. */
+const FETCHES = /\d ?[kmgt]?i?b\/s\b|\d ?[kmgt]i?b\b|^progress: \[ ?\d+%\]|^#+ [\d.]+%$|^chunk: /i
 const WORD = /\p{L}{2}/u
 /** A step of a script, which may install something. */
 const STEP = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))(?!.*%)/

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 
-import { BAR, each, lf, read, TENTHS } from "./programs.ts"
+import { BAR, each, lf, read, TENTHS, tqdm } from "./programs.ts"
 
 /** tqdm's bar of bytes. */
 const bytes = (label: string) => (n: number) =>
@@ -118,6 +118,33 @@ const PREPARATIONS: readonly (readonly [string, readonly string[]])[] = [
     each([1, 2, 3, 4], (n) => `\u001b[1A => [base ${n}/4] COPY a${n} .\n[+] Building ${n}.2s (${n}/4)\n`),
   ],
   ["a container is built in numbered steps", each([1, 2, 3], (n) => `Step ${n}/3 : RUN make a${n}\n`)],
+  [
+    "an extension is compiled",
+    [
+      "[1/3] c++ -MMD -O2 -c a.cpp -o a.o\n",
+      "[2/3] /usr/local/cuda/bin/nvcc -O2 -c a.cu -o b.o\n",
+      "[3/3] x86_64-linux-gnu-g++-12 a.o b.o -shared -o a.so\n",
+    ],
+  ],
+  ["a container is built, and its commands print", each(TENTHS, (n) => `#9 1${n}.42 part ${n * 10}%\n`)],
+  [
+    "packages are finished",
+    each(
+      TENTHS,
+      (n) =>
+        `Processing triggers for a${n} (2.36) ...\n\u001b7Progress: [ ${n * 10}%] [${"#".repeat(n)}...] \u001b8\n`,
+    ),
+  ],
+  ["a model is tried out", each(TENTHS, (n) => tqdm(n, 10, "Sanity Checking DataLoader 0: "))],
+  ["pictures are loaded", each(TENTHS, (n) => `\rLoad/Image/[render.png]: ${n}0 of 101, ${n}0% complete`)],
+  [
+    "the sound of a video is written",
+    [
+      "MoviePy - Writing audio in songTEMP_MPY_wvf_snd.mp3\n",
+      ...each(TENTHS, (n) => tqdm(n, 10, "chunk: ")),
+      "\nMoviePy - Done.\n",
+    ],
+  ],
   ["textures are loaded", each(TENTHS, (n) => `Loaded ${n}/10 textures\n`)],
 ]
 
@@ -156,6 +183,7 @@ test("a step of a script that builds or installs something else is a step", () =
     "RUN ffmpeg",
     "ADD reverb",
     "Installing fonts",
+    "cc by-sa",
   ])
     expect(read(lf(`[1/4] ${step}`, `[2/4] ${step}`), 10)).toMatchObject({ last: 25, unit: "1/4 steps" })
   expect(read(lf("Step 1/4 : RENDER a", "Step 2/4 : RENDER b"), 10).last).toBe(25)
