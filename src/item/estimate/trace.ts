@@ -147,7 +147,7 @@ function fell(
 }
 
 /** The percentage at which a step begins: the end of the step before, unless each counts from the start. */
-function beginsAt({ latest, from }: Trace, { progress = 0 }: TracedReport): number {
+function beginsAt({ latest, from }: Trace, { progress = latest.percent?.[0] ?? from }: TracedReport): number {
   const reached = latest.percent?.[0] ?? from
   return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
 }

@@ -126,6 +126,13 @@ describe("a completed attempt leaves a run", () => {
     expect(render.runs[0]?.steps.map(({ totals }) => totals)).toEqual([{ seconds: 100 }, undefined])
   })
 
+  test("with steps that begin where the bar was, if their first report leaves it there", () => {
+    const render = new Render().claim().report(0, { current_step: "Draw", progress: 1 })
+    render.report(40, { progress: 60 }).report(50, { current_step: "Encode", progress: 60 })
+    const [run] = render.report(60, { progress: 61 }).complete(100).runs
+    expect(run?.steps[1]?.lines.percent?.[0]).toEqual([60, 0])
+  })
+
   test("under the kind that was said", () => {
     const render = whole(new Render({ kind: "song" })).complete(100)
     expect(render.runs).toMatchObject([{ kind: "song", look: "2 steps, Draw" }])
