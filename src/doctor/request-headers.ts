@@ -6,6 +6,7 @@ import { type Patient, saidIn, sendRequest } from "./send-request.ts"
  * Those of tokens, pages and streams have checks of their own.
  */
 const NEEDED: Readonly<Record<string, string>> = {
+  Accept: "browsers get no page, and programs not the format that they ask for",
   "Content-Type": "every change that has a body is refused",
   "Idempotency-Key": "an item whose answer was lost is added twice",
   Lease: "workers cannot report",
@@ -16,7 +17,7 @@ export async function requestHeadersOf(patient: Patient): Promise<Finding> {
   const about = "request headers"
   const names = Object.keys(NEEDED)
   const headers = Object.fromEntries(
-    names.map((name) => [name, name === "Content-Type" ? "application/json" : "doctor"]),
+    names.map((name) => [name, ["Accept", "Content-Type"].includes(name) ? "application/json" : "doctor"]),
   )
   const { client_headers: arrived } = saidIn(
     await sendRequest(patient, { path: "/progress/stats?headers=true", headers }),

@@ -63,6 +63,11 @@ export const CASES: readonly Case[] = [
     faults: ["headers_lost"],
   },
   {
+    name: "what kind of answer is wanted is taken out",
+    change: also(`proxy_set_header Accept "";`),
+    faults: ["headers_lost"],
+  },
+  {
     name: "another program answers for the files of the page",
     change: instead("location / {", "location ~ \\.js$ { return 404; }\n    location / {"),
     faults: ["page_broken"],
