@@ -163,7 +163,7 @@ export async function stopAll(
 }
 
 /** Whether a promise is over within this many milliseconds. @throws what it rejects with by then */
-export async function within(ms: number, over: Promise<void> | undefined): Promise<boolean> {
+export async function within(ms: number, over: Promise<unknown> | undefined): Promise<boolean> {
   const late = Promise.withResolvers<boolean>()
   const timer = setTimeout(late.resolve, ms, false)
   try {

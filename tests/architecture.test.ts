@@ -123,7 +123,7 @@ test("only the composition roots choose a store and a bus: that of the server, a
       !within(placeOf(file), ["store/sqlite", "store/postgres"]) &&
       /new (SqliteStore|LocalBus|RemoteBus)\b|PostgresStore\.open/.test(read(file)),
   )
-  expect(choosing).toEqual(["src/database-commands.ts", "src/serve/bus.ts", "src/serve/database.ts"])
+  expect(choosing).toEqual(["src/database-commands.ts", "src/serve/open-bus.ts", "src/serve/open-store.ts"])
 })
 
 test("only these four files read the environment", () => {

@@ -69,7 +69,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   "store/postgres": {
-    own: ["backoff", "errors", "item", "bounded-map", "store"],
+    own: ["backoff", "background-work", "errors", "item", "bounded-map", "store"],
     packages: ["bun", "bun:sqlite", "drizzle-orm", "node:fs", "node:path"],
   },
   queue: {
@@ -91,7 +91,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
       "store/contract/runs",
     ],
   },
-  metrics: { own: [] },
+  metrics: { own: ["background-work"] },
   stream: {
     own: ["bus", "errors", "item", "metrics", "store/contract/history", "terminal", "text", "wire"],
   },

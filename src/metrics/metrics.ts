@@ -1,3 +1,4 @@
+import { within } from "../background-work.ts"
 import { Counter, Histogram, Series } from "./counters.ts"
 import {
   type CounterName,
@@ -23,18 +24,10 @@ type ReadGauge = () => number | readonly Sample[] | Promise<number | readonly Sa
 /** A gauge that takes longer is left out: the database does not answer, and a scrape waits for a few seconds only. */
 const LONGEST_READ_MS = 2000
 
-/** The gauge that is being read; rejects if that takes too long. */
+/** The gauge that is being read. @throws if that takes too long */
 async function inTime(lines: Promise<string>): Promise<string> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => late.reject(new Error(`it could not be read within ${LONGEST_READ_MS / 1000} s`)),
-    LONGEST_READ_MS,
-  )
-  try {
-    return await Promise.race([lines, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
+  if (await within(LONGEST_READ_MS, lines)) return lines
+  throw new Error(`it could not be read within ${LONGEST_READ_MS / 1000} s`)
 }
 
 /**

@@ -23,9 +23,9 @@ import { Descriptors } from "../upkeep/descriptors.ts"
 import { DiskLowWarning } from "../upkeep/disk-low-warning.ts"
 import { EventLoop } from "../upkeep/event-loop-and-clock.ts"
 import { MissedRings } from "../upkeep/missed-rings.ts"
-import { ballastFileOf } from "./database.ts"
 import { HISTORY_UNREAD, logged } from "./error-log.ts"
 import { NewConnections } from "./new-connections.ts"
+import { ballastFileOf } from "./open-store.ts"
 
 /**
  * Returns a function that records that a reason holds. It no longer does once the function was not called for this many

@@ -1,6 +1,7 @@
 import type { SQL } from "bun"
 import { drizzle } from "drizzle-orm/pg-proxy"
 
+import { within } from "../../background-work.ts"
 import { backoff } from "../../backoff.ts"
 import { AppError } from "../../errors.ts"
 import { SLOW_MS } from "../outages-extend-leases.ts"
@@ -227,16 +228,8 @@ export class PostgresConnections {
   async #found(untilMs: number, error: unknown): Promise<void> {
     if (!this.#probing) this.#lost = new StatementError(error)
     this.#probing ??= this.#probe().finally(() => (this.#probing = undefined))
-    const late = Promise.withResolvers<never>()
-    const timer = setTimeout(
-      () => late.reject(unreachable(this.#lost)),
-      Math.max(0, untilMs - performance.now()),
-    )
-    try {
-      await Promise.race([this.#probing, late.promise])
-    } finally {
-      clearTimeout(timer)
-    }
+    if (await within(Math.max(0, untilMs - performance.now()), this.#probing)) return
+    throw unreachable(this.#lost)
   }
 
   /** Tries until the server answers and accepts writes. */

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { isEmptied } from "../../src/machine/machine.ts"
-import { makeRoomToStart } from "../../src/serve/database.ts"
+import { makeRoomToStart } from "../../src/serve/open-store.ts"
 import { sizeOf } from "../../src/store/sqlite/database-path.ts"
 import { PROGRAM, start, temporaryFolder } from "../server.ts"
 
