@@ -20,7 +20,7 @@ const ownCommand = (): string[] =>
 /**
  * Runs a command of this program in another process, so that this server is not held up. An abort kills that
  * process.
- * @throws Error with what the command printed if it failed
+ * @throws Error with what the command printed, or with its exit code, if it failed
  */
 async function runAside(args: readonly string[], signal: AbortSignal): Promise<void> {
   const child = Bun.spawn([...ownCommand(), ...args], {
@@ -33,7 +33,7 @@ async function runAside(args: readonly string[], signal: AbortSignal): Promise<v
   })
   const said = await new Response(child.stderr).text()
   const code = await child.exited
-  if (code !== 0) throw new Error(said.trim())
+  if (code !== 0) throw new Error(said.trim() || `the process for it ended with code ${code}`)
 }
 
 /**

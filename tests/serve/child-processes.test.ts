@@ -30,6 +30,27 @@ test("a backup that another process could not make is a failure, and the folder 
   await store.close()
 })
 
+test("a backup has failed if its process has, whatever that printed", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "q.db"))
+  const reasons = new Reasons()
+  const settings = serveSettings({ database: store.found.path, "backup-dir": folder.path }, {})
+  const { spawn } = Bun
+  let script = ""
+  using _spawn = spyOn(Bun, "spawn").mockImplementation(((_command: unknown, options: object) =>
+    spawn(["sh", "-c", script], options)) as never)
+  const failure = async (of: string): Promise<unknown[]> => {
+    script = of
+    const turn = backupsOf(settings, store, reasons)[0]?.turn()
+    return [await turn?.catch((error: unknown) => String(error)), reasons.current.length]
+  }
+  expect(await failure("echo no room >&2; exit 3")).toEqual(["Error: no room", 1])
+  expect(await failure("exit 3")).toEqual(["Error: the process for it ended with code 3", 1])
+  expect(await failure("kill -9 $$")).toEqual(["Error: the process for it ended with code 137", 1])
+  expect(await failure("echo a warning >&2")).toEqual([undefined, 0])
+  await store.close()
+})
+
 test("a backup for which the disk has no room is not begun, and begins when there is room", async () => {
   using folder = temporaryFolder()
   const database = join(folder.path, "q.db")
