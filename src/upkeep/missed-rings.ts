@@ -49,12 +49,12 @@ export class MissedRings extends Repeating {
   /** What was read for the streams, if more is stored; undefined if that is all, or the database is slow. */
   async #heardTooLittle(): Promise<number | undefined> {
     const { head: headOf, heard: heardOf, steadyMs } = this.#options
+    const heard = heardOf()
     // While no stream is open, nothing is read.
-    if (heardOf() === undefined) return undefined
+    if (heard === undefined) return undefined
     const askedMs = steadyMs()
     const head = await headOf()
-    const heard = heardOf()
     const isSlow = steadyMs() - askedMs > SLOW_MS
-    return heard !== undefined && head > heard && !isSlow ? heard : undefined
+    return head > heard && !isSlow ? heard : undefined
   }
 }
