@@ -1,4 +1,4 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test"
+import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test"
 
 import { RedisClient } from "bun"
 
@@ -198,3 +198,32 @@ describe.skipIf(program === null)(
     })
   },
 )
+
+test("an answer that fails late does not end the connection that was made since", async () => {
+  const closed: unknown[] = []
+  const answers: PromiseWithResolvers<unknown>[] = []
+  using _connect = spyOn(RedisClient.prototype, "connect").mockResolvedValue(undefined)
+  using _close = spyOn(RedisClient.prototype, "close").mockImplementation(function (this: unknown) {
+    closed.push(this)
+  })
+  using _send = spyOn(RedisClient.prototype, "send").mockImplementation(() => {
+    const answer = Promise.withResolvers<unknown>()
+    answers.push(answer)
+    return answer.promise
+  })
+  const buckets = new RedisRateLimit("redis://127.0.0.1:1", "late")
+  const [first, second] = [buckets.take("one", 1, RATE), buckets.take("one", 1, RATE)]
+  while (answers.length < 2) await Promise.resolve()
+  answers[0]?.reject(new Error("lost"))
+  await expect(first).rejects.toThrow("lost")
+  const third = buckets.take("one", 1, RATE)
+  while (answers.length < 3) await Promise.resolve()
+  answers[1]?.reject(new Error("lost as well"))
+  await expect(second).rejects.toThrow("lost as well")
+  answers[2]?.resolve([1, 0])
+  expect(await third).toEqual({ units: 1, waitMs: 0 })
+  expect(closed).toHaveLength(1)
+  await buckets.stop()
+  while (closed.length < 2) await Promise.resolve()
+  expect(new Set(closed).size).toBe(2)
+})

@@ -1,7 +1,7 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { Tickets } from "../../src/access/tickets.ts"
-import type { Tokens } from "../../src/access/tokens.ts"
+import { Tokens } from "../../src/access/tokens.ts"
 import { sharedTickets } from "../../src/http/routes/tickets.ts"
 import type { Access, TicketRow, TokenRow } from "../../src/store/contract/access.ts"
 
@@ -180,4 +180,37 @@ test("a first use that the database stored late is not stored again with each la
   database.isAway = false
   for (let i = 0; i < 3; i += 1) expect(tickets.find(ticket, use)?.id).toBe(1)
   expect(database.uses).toBe(1)
+})
+
+test("a ticket that could not be stored is not valid", async () => {
+  const { rows, tickets } = made()
+  const path = "/api/v1/progress/stream"
+  using _full = spyOn(rows, "set").mockImplementation(() => {
+    throw AWAY
+  })
+  await expect(tickets.create(tokenOf(1), path)).rejects.toBe(AWAY)
+  expect(tickets.find(`tst_${"1".padStart(43, "x")}`, { method: "GET", path })).toBeUndefined()
+})
+
+test("tokens that could not be read are read at the next look, though nothing has changed since", async () => {
+  const database = { isAway: false, version: 1, reads: 0 }
+  const store: unknown = {
+    version: async () => database.version,
+    async tokens() {
+      database.reads += 1
+      if (database.isAway) throw AWAY
+      return [{ ...tokenOf(database.version), hash: `h${database.version}`, history: "one" }]
+    },
+  }
+  const options = { history: "one", now: () => START_MS, steadyMs: () => 0, digest: (text: string) => text }
+  const tokens = new Tokens(store as Access, { ...options, onError: () => undefined })
+  await tokens.look()
+  database.version = 2
+  database.isAway = true
+  await expect(tokens.look()).rejects.toBe(AWAY)
+  expect(tokens.byId(1)?.id).toBe(1)
+  database.isAway = false
+  await tokens.look()
+  await tokens.look()
+  expect([tokens.byId(1), tokens.byId(2)?.id, database.reads]).toEqual([undefined, 2, 3])
 })

@@ -105,7 +105,9 @@ test.concurrent(
   180_000,
 )
 
-test("a pause ends at its time or with its signal, and leaves nothing at the signal", async () => {
+test("a pause ends at its time or with its signal, and leaves nothing at the signal or at the network", async () => {
+  using heard = spyOn(globalThis, "addEventListener")
+  using unheard = spyOn(globalThis, "removeEventListener")
   for (const ms of [0, 600_000]) {
     const leave = new AbortController()
     const [adding, removing] = [
@@ -121,6 +123,8 @@ test("a pause ends at its time or with its signal, and leaves nothing at the sig
     expect(adding).toHaveBeenCalledTimes(1)
   }
   await pause(600_000, AbortSignal.abort())
+  expect(heard.mock.calls.map(([type]) => type)).toEqual(["online", "online"])
+  expect(unheard.mock.calls).toEqual(heard.mock.calls)
 })
 
 test("a connection is aborted when its caller leaves, for the caller's reason", () => {

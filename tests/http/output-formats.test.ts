@@ -18,6 +18,14 @@ test("a client that comes back continues at the place that its event ID names, w
   for (const foreign of [null, "", "70", "2-70-", "2-x"]) expect(placeIn(foreign)).toBeUndefined()
 })
 
+test("a piece is sent with the place behind it as its event ID, from which its reader goes on", () => {
+  const piece = { type: "piece", attempt: 2, from: 30, to: 70, missing: 5, text: "a\n" } as const
+  const write = outputFormat("sse", null).writer()
+  const [known, unknown] = [write({ ...piece, begunMs: 1700 }), write({ ...piece, begunMs: undefined })]
+  const data = 'data: {"attempt":2,"from":30,"to":70,"missing":5,"text":"a\\n"}\n\n'
+  expect([known, unknown]).toEqual([`id: 2-70-1700\n${data}`, `id: 2-70\n${data}`])
+})
+
 test("the end of an output says how its item ended, if it has", async () => {
   await using server = await start()
   const ends = async (act: (id: number) => Promise<unknown>): Promise<unknown> => {

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, spyOn, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 
+import * as backgroundWork from "../../src/background-work.ts"
 import * as libc from "../../src/machine/libc.ts"
 import { GUARD_SCRIPT, KillGuard } from "../../src/runner/kill-guard.ts"
 import { ProcessTree } from "../../src/runner/process-tree.ts"
@@ -264,6 +265,23 @@ test("a command can be watched although its guard was killed, and no other can b
   using _watched = guard.watch()
   // A process that has only just begun is not a guard yet. If none comes, the test runs out of time.
   while (guardsOf({ child: process }).length === 0) await Bun.sleep(5)
+})
+
+test("whether the guard still runs is looked at while a command is watched, and no longer", () => {
+  const turns = { begun: 0, ended: 0 }
+  using _every = spyOn(backgroundWork, "every").mockImplementation(() => {
+    turns.begun += 1
+    return { stop: async () => void (turns.ended += 1) }
+  })
+  using _pipe = spyOn(libc, "pipe").mockReturnValue(undefined)
+  const guard = new KillGuard()
+  const [one, other] = [guard.watch(), guard.watch()]
+  one[Symbol.dispose]()
+  expect(turns).toEqual({ begun: 1, ended: 0 })
+  other[Symbol.dispose]()
+  expect(turns).toEqual({ begun: 1, ended: 1 })
+  guard.watch()[Symbol.dispose]()
+  expect(turns).toEqual({ begun: 2, ended: 2 })
 })
 
 test("a guard that cannot be started leaves no pipe open", () => {

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
+import { isRefusal } from "../../src/errors.ts"
 import { protect, protectionOf, refuseUnprotectedStart } from "../../src/serve/first-token.ts"
 import { serveSettings } from "../../src/settings/read-settings.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -54,4 +55,28 @@ test("a start without a token is refused if other machines could reach the serve
   expect(starting({})).not.toThrow()
   expect(starting({ host: "0.0.0.0", open: true })).not.toThrow()
   expect(starting({ host: "0.0.0.0", "token-file": "token" })).not.toThrow()
+})
+
+test("a server on an existing database without tokens does not start if other machines could reach it", async () => {
+  using folder = temporaryFolder()
+  const database = join(folder.path, "q.db")
+  const store = new SqliteStore(database)
+  const starting = async (given: Parameters<typeof serveSettings>[0]): Promise<unknown> => {
+    const settings = serveSettings({ database, ...given }, {})
+    const access = protectionOf(settings, store)
+    try {
+      return await protect(settings, store, access)
+    } catch (error) {
+      return isRefusal(error, "invalid")
+    } finally {
+      await access.tokens.stop()
+    }
+  }
+  expect(await starting({ host: "0.0.0.0" })).toBe(true)
+  expect(await starting({ host: "0.0.0.0", open: true })).toBe(false)
+  expect(await starting({})).toBe(false)
+  await store.access.addToken({ hash: "h", label: "", role: "viewer", item: null, expires_at: null })
+  // Now callers are asked for it.
+  expect(await starting({ host: "0.0.0.0" })).toBe(false)
+  await store.close()
 })

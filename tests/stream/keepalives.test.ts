@@ -53,3 +53,22 @@ test("a stream that takes few updates examines what came between two beats by it
   }
   expect([all?.cursor, few?.cursor]).toEqual([7, 0])
 })
+
+test("a stream gets a keepalive once it was silent for its time, not sooner, and again after as long", () => {
+  let nowMs = performance.now()
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  let look = (): void => undefined
+  using _timer = spyOn(globalThis, "setInterval").mockImplementation(
+    ((run: () => void) => (look = run)) as never,
+  )
+  const seat = new Seat("item", 1)
+  const keepalives = new Keepalives(KEEPALIVE_MS, { all: () => [seat], examined: 0 })
+  keepalives.start()
+  const isWokenAfter = (ms: number): boolean => {
+    void seat.wait()
+    nowMs += ms
+    look()
+    return !seat.waiting
+  }
+  expect([KEEPALIVE_MS - 1, 1, KEEPALIVE_MS - 1, 1].map(isWokenAfter)).toEqual([false, true, false, true])
+})

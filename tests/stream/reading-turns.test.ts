@@ -154,6 +154,23 @@ test("the limit of an owner counts the stints that go on when another one of it 
   expect(running).toBe(0)
 })
 
+test("an owner who reads nothing any more is forgotten", async () => {
+  const turns = new ReadingTurns(4)
+  let asked = 0
+  const first = new Owner()
+  // Whose turn it is depends on this of each owner who is known.
+  Object.defineProperty(first, "isLimited", {
+    get() {
+      asked += 1
+      return true
+    },
+  })
+  await turns.stint(first, async () => undefined)
+  const before = asked
+  await turns.stint(new Owner(), async () => undefined)
+  expect([before > 0, asked]).toEqual([true, before])
+})
+
 test("streams that resume at about the same time read a page once for all, and each gets every update once", async () => {
   let pages = 0
   const replay = replays(5000, 50_000, async (limit) => {

@@ -69,6 +69,32 @@ test("a stream that resumes does not end by an update that is still to come", as
   broadcaster.drain()
 })
 
+test("a stream that waits for the end of an item does not end by one after which the item has gone on", async () => {
+  const history = new MemoryHistory(async () => undefined, 1000)
+  const bus = new LocalBus()
+  const fail = (error: unknown): void => expect(error).toBeUndefined()
+  const broadcaster = new Broadcaster(history, bus, { keepaliveMs: 50_000, onError: fail })
+  const streams = new Streams(history, broadcaster, { maxLag: 0, random: () => 0.5, onError: fail })
+  const leave = new AbortController()
+  const common = { snapshot: true, format: asFrames, signal: leave.signal }
+  history.append(1, "completed")
+  const other = await streams.open({ ...common, untilFinished: false })
+  await other?.next()
+  const stream = await streams.open({ ...common, untilFinished: true, queueId: 1 })
+  // Somebody retries the item before the client reads.
+  history.append(1, "queued")
+  bus.notify()
+  while (broadcaster.head !== 2) await new Promise(setImmediate)
+  expect((await stream?.next())?.value).toMatchObject([
+    {},
+    { update: { id: 1 } },
+    { control: { event: "live" } },
+  ])
+  expect((await stream?.next())?.value).toMatchObject([{ update: { id: 2, status: "queued" } }])
+  leave.abort()
+  broadcaster.drain()
+})
+
 test("an update that comes while a stream that resumes reads what it lacks is sent once", async () => {
   let isNew = false
   const history: MemoryHistory = new MemoryHistory(async (name) => {

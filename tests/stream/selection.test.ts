@@ -118,3 +118,17 @@ test("a message that was not understood is refused, and so is leaving items whil
   expect(await selection.answer(historyOf(1), 1)).toMatchObject([{ control: { code: "invalid" } }])
   expect(selection.wanted).toBeUndefined()
 })
+
+test("a question that is refused because one of its items is unknown changes nothing", async () => {
+  const history = historyOf(3)
+  const selection = new Selection([1])
+  selection.ask({ do: "subscribe", ids: [2, 9] })
+  expect((await selection.answer(history, 3)).map(nameOf)).toEqual(["refused"])
+  expect(history.all.map((update) => selection.wanted?.(update))).toEqual([true, false, false])
+  expect(selection.isWider(1)).toBe(false)
+  selection.ask({ do: "subscribe", ids: [3] })
+  expect(await selection.answer(history, 3)).toMatchObject([
+    { control: { ids: [1, 3] } },
+    { update: { id: 3 } },
+  ])
+})

@@ -87,3 +87,15 @@ test("only a few pages are kept", async () => {
   await read(0)
   expect(reads.slice(10)).toEqual([0])
 })
+
+test("a page that was asked for before the bell rang is not kept after it", async () => {
+  const bell = { rings: 0 }
+  const { read, reads } = pagesOf(bell)
+  const before = read(0)
+  bell.rings += 1
+  await read(500)
+  await before
+  await read(0)
+  await read(500)
+  expect(reads).toEqual([0, 500, 0])
+})
