@@ -11,7 +11,7 @@ import { Requests } from "../src/client/requests.ts"
 import { limitSilence } from "../src/http/body-silence-limit.ts"
 import { bodyTimeLimit } from "../src/http/body-time-limit.ts"
 import { GoneWebsockets } from "../src/http/gone-websockets.ts"
-import { hold } from "../src/http/time-limit-of-held-answer.ts"
+import { timeLimit } from "../src/http/time-limit-of-held-answer.ts"
 import { dropBody } from "../src/http/unread-body.ts"
 import { Metrics } from "../src/metrics/metrics.ts"
 import { OutputSender } from "../src/runner/output-sender.ts"
@@ -127,7 +127,7 @@ const printed = (): void => {
 
 test.each<[what: string, act: () => unknown]>([
   ["a limit of silence", () => limitSilence(nothing)[Symbol.dispose]()],
-  ["a held answer", () => hold(new AbortController().signal, 60_000)[Symbol.dispose]()],
+  ["a held answer", () => timeLimit(new AbortController().signal, 60_000)[Symbol.dispose]()],
   ["a body that was read", () => inTime(Promise.resolve())],
   ["a body that could not be read", () => inTime(Promise.reject(new Error("gone"))).catch(nothing)],
   ["a body that was dropped", () => dropBody(new Request("http://127.0.0.1", { method: "POST", body: "x" }))],

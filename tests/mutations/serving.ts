@@ -217,7 +217,7 @@ export const SERVING: readonly Mistake[] = [
     [
       [
         "a backup that could not be made counts as made",
-        "  if (code !== 0) throw new Error(said.trim())\n",
+        "  if (code !== 0) throw new Error(said.trim() || `the process for it ended with code ${code}`)\n",
         "",
       ],
     ],

@@ -268,20 +268,20 @@ test("a command can be watched although its guard was killed, and no other can b
 })
 
 test("whether the guard still runs is looked at while a command is watched, and no longer", () => {
-  const turns = { begun: 0, ended: 0 }
+  const looks = { begun: 0, ended: 0 }
   using _every = spyOn(backgroundWork, "every").mockImplementation(() => {
-    turns.begun += 1
-    return { stop: async () => void (turns.ended += 1) }
+    looks.begun += 1
+    return { stop: async () => void (looks.ended += 1) }
   })
   using _pipe = spyOn(libc, "pipe").mockReturnValue(undefined)
   const guard = new KillGuard()
   const [one, other] = [guard.watch(), guard.watch()]
   one[Symbol.dispose]()
-  expect(turns).toEqual({ begun: 1, ended: 0 })
+  expect(looks).toEqual({ begun: 1, ended: 0 })
   other[Symbol.dispose]()
-  expect(turns).toEqual({ begun: 1, ended: 1 })
+  expect(looks).toEqual({ begun: 1, ended: 1 })
   guard.watch()[Symbol.dispose]()
-  expect(turns).toEqual({ begun: 2, ended: 2 })
+  expect(looks).toEqual({ begun: 2, ended: 2 })
 })
 
 test("a guard that cannot be started leaves no pipe open", () => {

@@ -41,8 +41,8 @@ test("a backup has failed if its process has, whatever that printed", async () =
     spawn(["sh", "-c", script], options)) as never)
   const failure = async (of: string): Promise<unknown[]> => {
     script = of
-    const turn = backupsOf(settings, store, reasons)[0]?.turn()
-    return [await turn?.catch((error: unknown) => String(error)), reasons.current.length]
+    const round = backupsOf(settings, store, reasons)[0]?.round()
+    return [await round?.catch((error: unknown) => String(error)), reasons.current.length]
   }
   expect(await failure("echo no room >&2; exit 3")).toEqual(["Error: no room", 1])
   expect(await failure("exit 3")).toEqual(["Error: the process for it ended with code 3", 1])

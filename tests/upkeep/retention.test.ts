@@ -377,16 +377,6 @@ test("minutes beyond an hour are stored with the next ones", async () => {
   expect(passed.mock.calls).toEqual([[60], [5]])
 })
 
-test("minutes that could not be stored are stored with the next ones", async () => {
-  await using kit = await opened()
-  const passed = spyOn(kit.store.upkeep, "passMinutes")
-  for (let minute = 0; minute < 4; minute += 1) await kit.retention.turn()
-  passed.mockRejectedValueOnce(new Error("no room"))
-  expect(kit.retention.turn()).rejects.toThrow("no room")
-  await kit.retention.turn()
-  expect(passed.mock.calls).toEqual([[5], [6]])
-})
-
 test("a file that was large gives its room back to the disk", async () => {
   const kit = await opened()
   const { store, retention, path } = kit
