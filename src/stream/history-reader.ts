@@ -217,15 +217,16 @@ export class HistoryReader {
    */
   async #older(head: number): Promise<readonly Frame[]> {
     const { turns, pages } = this.#shared
-    const wanted = await turns.stint(this.#place.owner, async () => {
-      // A stream may have been left while it waited for its turn, and many may be left at once.
-      while (this.#isWatched) {
+    let wanted: readonly Frame[] = []
+    do {
+      // A stint of its own for each page lets the other streams read in between.
+      wanted = await turns.stint(this.#place.owner, async () => {
+        // A stream may have been left while it waited for its turn, and many may be left at once.
+        if (!this.#isWatched) return []
         await turns.page()
-        const frames = await this.#page(head)
-        if (frames.length > 0 || this.#place.cursor >= head) return frames
-      }
-      return []
-    })
+        return this.#page(head)
+      })
+    } while (wanted.length === 0 && this.#place.cursor < head && this.#isWatched)
     // A server at rest keeps no pages.
     if (turns.isIdle) pages.clear()
     return wanted

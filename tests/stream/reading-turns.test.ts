@@ -222,6 +222,22 @@ test("a replay whose filter matches nothing stops reading when its client leaves
   expect(pages).toBeLessThan(25)
 })
 
+test("replays whose filter matches nothing hold up no other one, however long the history is", async () => {
+  let pages = 0
+  const replay = replays(1_000_000, 50_000, async () => {
+    pages += 1
+  })
+  const client = new AbortController()
+  const long = Array.from({ length: 12 }, (_, at) => replay(client.signal, { queueId: at + 1 }))
+  await tick()
+  const got = await replay(client.signal, { from: 999_000, isAll: true })
+  client.abort()
+  await Promise.all(long)
+  expect(got).toContain("event: live")
+  // One page of each of the twelve for each of its own four, where all of theirs would be 46,000.
+  expect(pages).toBeLessThan(200)
+})
+
 test("a long replay whose filter matches nothing is kept alive", async () => {
   const metrics = new Metrics()
   const replay = replays(100_000, 40, () => Bun.sleep(4), new StreamMetrics(metrics))
