@@ -178,6 +178,7 @@ export function storeAccess(name: string, open: Open): void {
     nowMs += 60_000
     await access.addTicket({ ...ticket, hash: "t0", use_by: at(90_000), expires_at: at(HOUR_MS) })
     expect((await access.tickets()).map(({ hash }) => hash).toSorted()).toEqual(["t0", "t1"])
+    expect([(await access.ticket("t0"))?.hash, (await access.ticket("t1"))?.hash]).toEqual(["t0", "t1"])
     nowMs += HOUR_MS
     expect([await access.tickets(), await access.ticket("t1")]).toEqual([[], null])
     await access.addTicket({ ...ticket, hash: "t2", expires_at: at(3 * HOUR_MS) })

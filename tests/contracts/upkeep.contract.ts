@@ -119,6 +119,10 @@ export function storeUpkeep(name: string, open: Open): void {
     await thinned(store, { finished: [], perItem: 10, limit: 5 })
     const ids = (await kept(store, id)).map(([each]) => each)
     expect(ids).toEqual([1, 2, 15, 16, 17, 18, 19, 20, 21, 22])
+    // A single one is too many, too.
+    await put(store, id, { progress: 21 })
+    await thinned(store, { finished: [], perItem: 10 })
+    expect((await kept(store, id)).map(([each]) => each)).toEqual([1, 2, 16, 17, 18, 19, 20, 21, 22, 23])
   })
 
   test(`${name}: one call removes no more than it may, updates and output together`, async () => {

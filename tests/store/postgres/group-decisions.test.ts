@@ -25,6 +25,14 @@ test("of two states of an item that were read the newer one counts, in whatever 
   }
 })
 
+test("an item that was kept in memory, and is then read as it was, counts as read now", () => {
+  const decisions = new GroupDecisions(clock)
+  decisions.read(row(1), false)
+  expect(decisions.rows.get(7)?.isFresh).toBeFalse()
+  decisions.read(row(1), true)
+  expect(decisions.rows.get(7)?.isFresh).toBeTrue()
+})
+
 test("a decision that viewers do not see leaves the item as they see it", () => {
   const decisions = new GroupDecisions(clock)
   decisions.read(row(1), true)

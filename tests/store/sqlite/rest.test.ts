@@ -10,8 +10,9 @@ import { RescueAndStall } from "../../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../../src/queue/workers.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
 import { Retention } from "../../../src/upkeep/retention.ts"
+import { under } from "../../contracts/repeated-claims.contract.ts"
 import { added, codeOf, put, START_MS } from "../../contracts/store.contract.ts"
-import { storedOf, working } from "../../contracts/work.contract.ts"
+import { storedOf, taking, takingBack, working } from "../../contracts/work.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 
 const onError = (error: unknown): never => {
@@ -116,6 +117,23 @@ test("a sign of life that is asked for is stored at once", async () => {
   // The clock of the next server does not begin before it.
   await new SqliteStore(path, (aliveMs) => (alive.push(aliveMs), { now, steadyMs: now })).close()
   expect(alive).toEqual([0, nowMs])
+})
+
+test("a repetition of a claim that holds nothing any more writes nothing", async () => {
+  using folder = temporaryFolder()
+  let commits = 0
+  const store = new SqliteStore(join(folder.path, "test.db"), undefined, {
+    onCommit: () => void (commits += 1),
+  })
+  const id = await added(store)
+  await store.claim([], taking("a"), under("one"))
+  await store.change(id, takingBack)
+  await store.pause()
+  commits = 0
+  expect(await store.claimedBefore(under("one"))).toBeNull()
+  expect(await store.claim([], taking("b"), under("one"))).toBeNull()
+  expect(commits).toBe(0)
+  await store.close()
 })
 
 test("a look at a lease writes nothing, tells whether to go on, and is refused with another lease", async () => {

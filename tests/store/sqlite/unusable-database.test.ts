@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite"
 import { expect, spyOn, test } from "bun:test"
 import {
   closeSync,
+  existsSync,
   openSync,
   readFileSync,
   renameSync,
@@ -126,6 +127,10 @@ test("a database that is not at its path any more takes no write, and says why",
   )
   expect((await store.item(id)).title).toBe("")
   await store.close()
+  // It is whole where it is now, so nothing must be rescued.
+  expect(existsSync(`${path}.rescued`)).toBeFalse()
+  using moved = new Database(join(folder.path, "moved.db"), { readonly: true })
+  expect(moved.query("SELECT count(*) AS items FROM queue_items").get()).toEqual({ items: 1 })
 })
 
 test("a link that leads to another database by now is noticed, and the one behind it takes no write", async () => {
