@@ -15,6 +15,7 @@ import { needsOf as keyOf } from "../sqlite/claim-by-tags.ts"
 import { DATABASE_PARTS, giveToOwner, realPathOf, refuseMissing } from "../sqlite/database-path.ts"
 import { Lock } from "../sqlite/lock.ts"
 import { openDatabase } from "../sqlite/open.ts"
+import { isUnused } from "../sqlite/unused-path.ts"
 import { needsOf } from "./columns.ts"
 import { isConnectionLost, isUndone, StatementError } from "./faults.ts"
 import { type OpeningOptions, openPostgres } from "./open.ts"
@@ -121,16 +122,21 @@ async function lockTables(tx: SQL, url: string): Promise<void> {
   }
 }
 
+/** The error of a source in which no server has begun a queue; perhaps it has another name. */
+const holdsNone = (shown: string): AppError =>
+  new AppError("unavailable", `${shown} holds no queue; name the database that a server has used`)
+
 /**
- * Does work on a PostgreSQL database that no server uses, in one transaction. @throws AppError `unavailable`
+ * Does work on a PostgreSQL database that no server uses, in one transaction. `onEmpty` is called before an empty one is
+ * prepared. @throws AppError `unavailable`, and what `onEmpty` throws
  */
 async function inTransaction<T>(
   url: string,
-  onWaiting: OnWaiting,
+  { onWaiting, onEmpty }: Pick<OpeningOptions, "onWaiting" | "onEmpty">,
   work: (tx: SQL) => Promise<T>,
 ): Promise<T> {
   // Brings the database up to date.
-  const opened = await openPostgres(url, { onDoubt: () => undefined, onWaiting })
+  const opened = await openPostgres(url, { onDoubt: () => undefined, onWaiting, onEmpty })
   await Promise.all([opened.writing.close(), opened.reading.close()])
   const client = unlimited(url, "track-studio move")
   let isToCommit = false
@@ -199,13 +205,14 @@ async function fill(tx: SQL, client: Database, table: PgTable): Promise<number> 
  * Moves a SQLite database to an empty PostgreSQL database in one transaction, byte for byte, with the name of
  * the history and all numbers, so that viewers resume where they were. The file is brought up to date, as by the
  * start of a server; nothing that it holds is removed or changed. `onWaiting` is called if PostgreSQL is unavailable.
- * @throws AppError `unavailable` if a server runs on either database, or the target is not empty
+ * @throws AppError `unavailable` if a server runs on either database, the target is not empty, or the file is
  */
 export async function moveUp(file: string, url: string, onWaiting?: OnWaiting): Promise<Moved> {
   refuseMissing(file)
+  if (isUnused(file)) throw holdsNone(file)
   const { client, lock } = openDatabase(file)
   try {
-    return await inTransaction(url, onWaiting, async (tx) => {
+    return await inTransaction(url, { onWaiting }, async (tx) => {
       const [used]: { is: boolean }[] = await tx.unsafe(
         "SELECT EXISTS (SELECT FROM queue_items) OR EXISTS (SELECT FROM updates) OR EXISTS (SELECT FROM tokens) OR (SELECT floor > 0 FROM history) AS is",
       )
@@ -262,8 +269,11 @@ async function empty(tx: SQL, client: Database, table: PgTable): Promise<number>
 /** Moves a PostgreSQL database into a SQLite file that nobody else knows. */
 async function emptyInto(url: string, copy: string, onWaiting: OnWaiting): Promise<Moved> {
   const { client, lock } = openDatabase(copy)
+  const onEmpty = (): void => {
+    throw holdsNone(shownDatabase(url))
+  }
   try {
-    return await inTransaction(url, onWaiting, async (tx) => {
+    return await inTransaction(url, { onWaiting, onEmpty }, async (tx) => {
       client.run("BEGIN")
       const counts = new Map<string, number>()
       const mark = client.query<{ mark: string }, []>("SELECT mark FROM history").get()?.mark ?? null
@@ -302,7 +312,7 @@ function removeDatabase(database: string): void {
  * Moves a PostgreSQL database to a new SQLite file, like `moveUp` in the other direction. The database is
  * brought up to date, and otherwise does not change. The file appears only when it is complete, so an interrupted
  * move leaves nothing that a server would use as its queue.
- * @throws AppError `unavailable` if a server runs on it, or the file exists
+ * @throws AppError `unavailable` if a server runs on it, it holds no queue, or the file exists
  */
 export async function moveDown(url: string, file: string, onWaiting?: OnWaiting): Promise<Moved> {
   const target = realPathOf(file)

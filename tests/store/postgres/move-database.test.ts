@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { SQL } from "bun"
@@ -14,7 +14,7 @@ import { added, draft, put, uncommon } from "../../contracts/store.contract.ts"
 import { PROGRAM, run, start, temporaryFolder } from "../../server.ts"
 import { emptyDatabase } from "./open.ts"
 import { Proxy } from "./proxy.ts"
-import { postgres, whyNoPostgres } from "./server.ts"
+import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
 
 setDefaultTimeout(180_000)
 
@@ -300,5 +300,22 @@ test.skipIf(whyNoPostgres !== undefined)(
     writeFileSync(join(folder.path, former), "")
     expect(await moveDown(database.url, file)).toEqual({ items: 1, updates: 1 })
     expect(readdirSync(folder.path).toSorted()).toEqual(["queue.db", former])
+  },
+)
+
+test.skipIf(whyNoPostgres !== undefined)(
+  "a database in which no server has begun a queue is refused, and stays as it is",
+  async () => {
+    const { url } = await newDatabase()
+    using folder = temporaryFolder()
+    const file = join(folder.path, "queue.db")
+    const says = "holds no queue; name the database that a server has used"
+    await expect(moveDown(url, file)).rejects.toThrow(says)
+    expect(readdirSync(folder.path)).toEqual([])
+    await using client = new SQL({ url, max: 1 })
+    expect(await client.unsafe("SELECT FROM pg_namespace WHERE nspname = 'drizzle'").values()).toEqual([])
+    writeFileSync(file, "")
+    await expect(moveUp(file, url)).rejects.toThrow(says)
+    expect(statSync(file).size).toBe(0)
   },
 )
