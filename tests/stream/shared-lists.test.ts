@@ -46,3 +46,13 @@ test.each([
   ask(many / 2)
   expect(lists.of(one, greeting, undefined, pause)).not.toBe(first)
 })
+
+test("lists are kept again after all were dropped because their room was full", () => {
+  const lists = new SharedLists()
+  const pause: readonly Frame[] = []
+  for (let time = 0; time < 20; time += 1) lists.of(beginningOf(MIB), greeting, undefined, pause)
+  const [one, other] = [beginningOf(1), beginningOf(1)]
+  const first = lists.of(one, greeting, undefined, pause)
+  lists.of(other, greeting, undefined, pause)
+  expect(lists.of(one, greeting, undefined, pause)).toBe(first)
+})

@@ -76,8 +76,11 @@ test("all that a claim says of its worker is passed on, with times in millisecon
   expect(await claim({ ...about, again: true }, again)).toMatchObject({ ...known, how: "before" })
 })
 
-/** An app in which one worker holds item 7. `asked` is what it passes on, in order. */
-function working(directives: string[] = []) {
+/**
+ * An app in which one worker holds item 7. `asked` is what it passes on, in order. `directives` are found at the changes
+ * of the item, and `onChange` is called at each.
+ */
+function working(directives: string[] = [], onChange = (): void => undefined) {
   const asked: unknown[][] = []
   const standing = { directive: "continue", item: {}, expiresAt: null, leaseMs: 60_000, isDraining: false }
   const pass =
@@ -92,6 +95,7 @@ function working(directives: string[] = []) {
     ),
     async look(...all: unknown[]) {
       asked.push(["look", ...all])
+      onChange()
       return directives.shift() ?? "continue"
     },
   }
@@ -128,6 +132,11 @@ test("a held heartbeat renews its lease, looks at the item at each change until 
   const cancelled = working(["continue", "cancel"])
   await cancelled.say("heartbeat?wait=20", {})
   expect(cancelled.asked).toEqual([beat, changes, look, look, beat])
+  // The lease of a worker that is gone is not renewed.
+  const gone = new AbortController()
+  const left = working([], () => gone.abort())
+  await left.say("heartbeat?wait=20", {}, gone.signal)
+  expect(left.asked).toEqual([beat, changes, look])
   const short = working()
   await short.say("heartbeat", {})
   expect(short.asked).toEqual([beat])
