@@ -10,13 +10,15 @@ const CONSEQUENCE =
  * found in", "Render engine failed: 999", "Can't parse file 'a.scad'!". Those that name the reason themselves do not: "aborted due to error: disk full", "disk full, exiting".
  */
 const GIVING_UP =
-  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$|\bexit(?:ed)?(?: with)?(?: (?:non-zero )?(?:exit )?(?:code|status|value))?:? ?-?\d+\W*$|^npm (?:error|err[!])|^build failed\b|^failure: build failed\b|^execution failed for \w+|^(?:\w+: )?this (?:job|task) failed\b|^error in rule \w+:$|\blook above\b|^(?:\S+: line \d+: +\d+ )?aborted(?: \(core dumped\))?(?: {2,}\S.*)?$/i
+  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$|\bexit(?:ed)?(?: with)?(?: (?:non-zero )?(?:exit )?(?:code|status|value))?:? ?-?\d+\W*$|^build failed\b|^failure: build failed\b|^execution failed for \w+|^(?:\w+: )?this (?:job|task) failed\b|^error in rule \w+:$|\blook above\b|^(?:\S+: line \d+: +\d+ )?aborted(?: \(core dumped\))?(?: {2,}\S.*)?$/i
 /**
  * What was counted and did not happen: "0 errors, 2 warnings", "frames failed: 0". But "frame 0 failed" is one that
  * failed, and "error: 0 frames found" a cause.
  */
 const NONE =
   /(?:^|[,;(] ?|[:|/] |\b(?:and|with) )(?:0(?: \w+)?|no) (?:errors?|failures?|failed|warnings?|missing|corrupt)\b|\b(?:errors?|failures?|failed|warnings?|missing|corrupt)["']? ?[:=] ?0(?=\W*$|[,;]| of | +\w+.?[:=])/gi
+/** What npm says of a script that failed, or of its own failure. */
+const NPM = /^npm (?:error|err[!])/i
 /** Lines with words of failure that stop nothing; Blender prints the one about colours at each start. */
 const WARNING = /\bwarn(?:ing)?\b|^color management: /i
 /** Our own words, perhaps behind the name of a step, that say more than any line of a program that named no cause. */
@@ -90,7 +92,8 @@ function ofOther(lines: readonly string[]): string | undefined {
   const named = lines.filter((one) => namesCause(one) && !WARNING.test(one))
   const what = lines.findLast((one) => WHAT.test(one))
   if (what !== undefined) return WHAT.exec(what)?.[1]
-  const found = named.findLast((one) => !GIVING_UP.test(one)) ?? named[0]
+  const telling = named.filter((one) => !GIVING_UP.test(one))
+  const found = telling.findLast((one) => !NPM.test(one)) ?? telling.at(-1) ?? named[0]
   // A beginning that also stands alone, as npm's, says nothing: the first line that goes on says the most.
   const beginning = named.find((one) => found?.startsWith(one)) ?? ""
   return named.find((one) => one !== beginning && one.startsWith(beginning)) ?? found

@@ -95,6 +95,11 @@ test.each([
     "Fatal server error: (EE) Server is already active for display 99",
   ],
   ["a name that stands above its stack", "Error:\n    at render (a.js:3:1)", "Error:"],
+  [
+    "npm's own failure",
+    "npm error code ENOENT\nnpm error syscall open\nnpm error enoent Could not read package.json: Error: ENOENT: no such file\nnpm error enoent This is related to npm not being able to find a file.\nnpm error enoent\nnpm error A complete log of this run can be found in: /root/x.log",
+    "npm error enoent Could not read package.json: Error: ENOENT: no such file",
+  ],
   ["a folder where a file should be", "render.py: /o: Is a directory\nbye", "render.py: /o: Is a directory"],
   ["an address that is in use", "bind: address already in use\nbye", "bind: address already in use"],
   ["a render that somebody interrupted", "Interrupted by user\nbye", "Interrupted by user"],

@@ -15,7 +15,7 @@ const MEASURED = [
   "bandwidth|fragmentation|duty cycle|wear|life used|hit|miss(?:es)?|missed|faults|steal|busy|lag|latency|clock|wifi|wlan|rssi",
   "rms|limiter|wet|crop|velocity|guidance|floor|space saved|shrunk|cache fill|context window|kv[ _]cache|packet loss",
   "(?:dropped|dup|duplicated?|late|bad|missed|missing|lagged|corrupt(?:ed)?|failed|black) frames",
-  "(?:hit|success|pass|error|failure|drop|dropout|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|deduplicated|ratio",
+  "(?:hit|success|pass|error|failure|drop|dropout|miss|compression)[ -]rate|speed|throttled(?: to)?|(?:compression|noise) level|deflated|deduplicated|lossless,?|ratio",
 ].join("|")
 /**
  * A name counts only directly before its figure, and only if it is not the object of the work: "CPU

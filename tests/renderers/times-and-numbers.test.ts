@@ -78,6 +78,15 @@ const BESIDE: readonly Program[] = [
     45,
   ],
   ["a key", each(TO_45, (n) => `level=info msg="render progress" pct=${n} frame=${n * 12}\n`), 45, 45],
+  [
+    "how small the file became, once its bar is full",
+    [
+      ...each(TENTHS, (n) => `\b\b\b\b\b\b\b\b\b\b\b\b\b${n * 10}% done...`),
+      "\rcreated a.wv in 9.66 secs (lossless, 26.39%)",
+    ],
+    100,
+    100,
+  ],
   ["a key of a load", each(TO_45, (n) => `level=info cpu_pct=${n} gpu pct=${n}\n`), 0, 0],
 ]
 
