@@ -165,8 +165,7 @@ export class CountsAndPercentages {
     const [count, ...more] = around
     const kind = count ? countedBy(text, count) : label
     if (count) return more.length > 0 ? undefined : found(kind, this.#atOnce.together(kind, count, fraction))
-    this.#sideBySide.keyOf(label, text.slice(0, at), fraction)
-    return found(kind, this.#sideBySide.lowest(label))
+    return found(kind, this.#sideBySide.lowest(label, text.slice(0, at), fraction))
   }
 
   /** What distinguishes a bar. The steps of one count have one bar, also if each has another name behind its number. */

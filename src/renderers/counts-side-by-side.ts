@@ -63,7 +63,7 @@ export class CountsSideBySide {
     if (kind.first.size < MOST) kind.first.set(n, first)
     if (first !== name) kind.repeated += 1
     if (kind.fractions.has(name) || kind.fractions.size < MOST) kind.fractions.set(name, n / total)
-    const isTold = this.#bars.keyOf(label, before, n / total) !== label
-    kind.isSideBySide ||= isTold && kind.repeated >= REPEATED * kind.first.size
+    const areApart = this.#bars.lowest(label, before, n / total) !== undefined
+    kind.isSideBySide ||= areApart && kind.repeated >= REPEATED * kind.first.size
   }
 }

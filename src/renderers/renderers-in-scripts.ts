@@ -75,6 +75,12 @@ function blockOf(line: string): string[] | undefined {
   return [...values, `out_time_us=${Math.round(time * 1e6)}`, `progress=${end}`]
 }
 
+/** A report without the progress: only the script's own bars and counts show how far the script is. */
+function wordsOf(report: Report | undefined): Report | undefined {
+  const { progress: _progress, basis: _basis, eta_seconds: _eta, ...words } = report ?? {}
+  return report && words
+}
+
 /**
  * Finds the lines of ffmpeg and Blender in the output of a script, and reads them as their own readers do.
  * These lines have many percentages and counts, which say nothing about the progress of a render.
@@ -151,7 +157,8 @@ export class RenderersInScripts {
   #fromBlender(line: string, report: Report | undefined): Own {
     this.#isBlender = true
     if (line.startsWith("Blender quit")) this.#leaveBlender()
-    return this.#heard("blender", report)
+    const fraction = report?.progress === undefined ? undefined : report.progress / 100
+    return { by: "blender", report: wordsOf(report), fraction }
   }
 
   /** Blender has ended. Its next render is another one. If that is of the same file, its result counts. */
@@ -166,24 +173,12 @@ export class RenderersInScripts {
   }
 
   #fromFfmpeg(block: readonly string[]): Own {
-    const own = this.#heard("ffmpeg", block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
-    const media = own.report?.media
-    if (!media?.total) return own
+    const report = wordsOf(block.map((pair) => this.#ffmpeg.read(pair, false)).at(-1))
+    const media = report?.media
+    if (!media?.total) return { by: "ffmpeg", report, fraction: undefined }
     const wereSeveral = this.#runs.areSeveral
     const seconds = this.#runs.lowest(media.out_time, block.at(-1) === "progress=end")
     const areNowSeveral = this.#runs.areSeveral && !wereSeveral
-    return { ...own, fraction: Math.min(1, seconds / media.total), areNowSeveral }
-  }
-
-  #heard(by: Own["by"], report: Report | undefined): Own {
-    const { progress, basis: _basis, eta_seconds: _eta, ...words } = report ?? {}
-    const { media } = words
-    const fraction =
-      by === "blender" ? progress && progress / 100 : media?.total ? media.out_time / media.total : undefined
-    return {
-      by,
-      report: report && words,
-      fraction: fraction === undefined ? undefined : Math.min(1, fraction),
-    }
+    return { by: "ffmpeg", report, fraction: Math.min(1, seconds / media.total), areNowSeveral }
   }
 }

@@ -46,11 +46,18 @@ const haveSeveralMoved = ({ fractions }: Numbered): boolean =>
 export class SideBySide {
   readonly #kinds = new Map<string, Numbered>()
 
-  /** What distinguishes this bar: its label, or its label and number. `before` is the text before its percentage. */
-  keyOf(label: string, before: string, fraction: number): string {
-    if (!label.includes("0")) return label
-    const numbers = numbersIn(before)
-    if (numbers.length === 0) return label
+  /**
+   * How far the last of the bars is that go on side by side, 0 to 1, once the one of this line has reached `fraction`;
+   * undefined if bars with this label do not. `before` is the text before the percentage.
+   */
+  lowest(label: string, before: string, fraction: number): number | undefined {
+    const numbers = label.includes("0") ? numbersIn(before) : []
+    if (numbers.length > 0) this.#see(label, numbers, fraction)
+    const kind = this.#kinds.get(label)
+    return kind?.isSideBySide ? Math.min(...kind.fractions.values()) : undefined
+  }
+
+  #see(label: string, numbers: readonly string[], fraction: number): void {
     const kind = this.#kinds.get(label) ?? begun(numbers)
     if (this.#kinds.size < MOST) this.#kinds.set(label, kind)
     const differs = numbers.findIndex((number, i) => number !== kind.first[i])
@@ -60,13 +67,6 @@ export class SideBySide {
     if (own !== undefined) this.#follow(kind, name, own, fraction)
     kind.last = name
     if (own !== undefined || kind.fractions.size < MOST) kind.fractions.set(name, fraction)
-    return kind.isSideBySide ? `${label} ${name}` : label
-  }
-
-  /** How far the last of the bars is that go on side by side, 0 to 1; undefined if bars with this label do not. */
-  lowest(label: string): number | undefined {
-    const kind = this.#kinds.get(label)
-    return kind?.isSideBySide ? Math.min(...kind.fractions.values()) : undefined
   }
 
   /** From now on this number names a bar. It was the same in all lines so far, which were one bar. */

@@ -67,13 +67,13 @@ test.each(PROGRAMS)("%s", (_name, pieces, least, most, ever = most) => {
   expect(shown.most).toBeLessThanOrEqual(ever)
 })
 
-/** The bar to which the last of these lines belongs, each with the numbers of its line and how far it is. */
-function barOf(
+/** How far the last bar is after these lines, each with its numbers and how far it is; undefined if they are one bar. */
+function lowestOf(
   lines: readonly (readonly [number: number | string, fraction: number])[],
   label = "worker 0: ",
-): string {
+): number | undefined {
   const bars = new SideBySide()
-  return lines.map(([number, fraction]) => bars.keyOf(label, `worker ${number}: `, fraction)).at(-1) ?? ""
+  return lines.map(([number, fraction]) => bars.lowest(label, `worker ${number}: `, fraction)).at(-1)
 }
 
 test("bars are told apart by their numbers once both of them go on", () => {
@@ -83,13 +83,12 @@ test("bars are told apart by their numbers once both of them go on", () => {
     [1, 0.4],
     [2, 0.2],
   ] as const
-  const one = "worker 0: "
-  expect(barOf([...both, [1, 0.6]])).toBe("worker 0:  1")
-  expect(barOf([...both, [1, 0.4]])).toBe(one)
-  expect(barOf([...both, [2, 0.3]])).toBe(one)
-  expect(barOf([...both, [2, 0.05], [1, 0.6]])).toBe(one)
-  expect(barOf([...both, [1, 0.6], [2, 0.3], ["1, pass 2", 0.1]])).toBe("worker 0:  1")
-  expect(barOf([...both, [1, 0.6]], "worker: ")).toBe("worker: ")
+  expect(lowestOf([...both, [1, 0.6]])).toBe(0.2)
+  expect(lowestOf([...both, [1, 0.4]])).toBeUndefined()
+  expect(lowestOf([...both, [2, 0.3]])).toBeUndefined()
+  expect(lowestOf([...both, [2, 0.05], [1, 0.6]])).toBeUndefined()
+  expect(lowestOf([...both, [1, 0.6], [2, 0.3], ["1, pass 2", 0.1]])).toBe(0.1)
+  expect(lowestOf([...both, [1, 0.6]], "worker: ")).toBeUndefined()
 })
 
 /** What is shown while bars go on at the same time, each at its own pace, with the work of all bars in percent. */
@@ -135,20 +134,20 @@ test("bars that repeat their values are not told apart", () => {
     [1, 0.2],
     [2, 0.1],
   ] as const
-  expect(barOf([...once, ...once, ...once])).toBe("worker 0: ")
+  expect(lowestOf([...once, ...once, ...once])).toBeUndefined()
 })
 
 test("bars that are known are followed however many come", () => {
   const many = Array.from({ length: 80 }, (_, i) => [i + 1, 0.1] as const)
-  expect(barOf([...many, [1, 0.4], [2, 0.2], [1, 0.6]])).toBe("worker 0:  1")
+  expect(lowestOf([...many, [1, 0.4], [2, 0.2], [1, 0.6]])).toBe(0.1)
 })
 
 test("of very many kinds of bars only the first are told apart, so that a long output takes little memory", () => {
   const bars = new SideBySide()
-  const last = (label: string): string | undefined =>
-    [0.2, 0.1, 0.4, 0.2, 0.6].map((done, i) => bars.keyOf(label, `worker ${1 + (i % 2)}: `, done)).at(-1)
+  const last = (label: string): number | undefined =>
+    [0.2, 0.1, 0.4, 0.2, 0.6].map((done, i) => bars.lowest(label, `worker ${1 + (i % 2)}: `, done)).at(-1)
   const kinds = Array.from({ length: 65 }, (_, i) => `${"x".repeat(i)} worker 0: `)
-  const apart = kinds.filter((label) => last(label) !== label)
+  const apart = kinds.filter((label) => last(label) !== undefined)
   expect(apart).toEqual(kinds.slice(0, 64))
 })
 
@@ -161,7 +160,7 @@ test("the number that names the bars that are told apart stays the same", () => 
     ["1 of 1", 0.6],
     ["7 of 1", 0.7],
   ] as const
-  expect(barOf(lines)).toBe("worker 0:  1")
+  expect(lowestOf(lines)).toBe(0.2)
 })
 
 test("counts of which only a number before them differs are told apart when they go on at the same time", () => {
