@@ -18,7 +18,7 @@ test("the time that a write waits for the group before it counts, so that it is 
         throw new AppError("unavailable", "the database cannot be reached")
       },
     },
-    seen: { era: 0 },
+    backCheck: { era: 0 },
     clock: { now: () => START_MS, steadyMs: () => START_MS },
     outages: new Outages(),
     observed: {},
@@ -53,7 +53,7 @@ test("of thousands of writes that nothing could store, all that have waited as l
         throw new AppError("unavailable", "away")
       },
     },
-    seen: { era: 0 },
+    backCheck: { era: 0 },
     clock: { now: () => START_MS, steadyMs: () => START_MS },
     outages: new Outages(),
     observed: {},
