@@ -22,47 +22,11 @@ import { QueuePause } from "../src/stream/queue-pause.ts"
 import { Seat } from "../src/stream/seat.ts"
 import { ThinningBeat } from "../src/stream/thinning.ts"
 import { MemoryHistory } from "./stream/memory-history.ts"
+import { timersLeft } from "./timers.ts"
 
 const nothing = (): void => undefined
 const refused = new Metrics().counters("refused_total")
 const inTime = bodyTimeLimit(() => false, refused)
-
-/** The timers that run now. Those that were begun before do not count. */
-function timersOf(): Disposable & { readonly running: ReadonlySet<unknown> } {
-  const running = new Set<unknown>()
-  const { setTimeout: once, clearTimeout: end, setInterval: often, clearInterval: endOften } = globalThis
-  const spies = [
-    spyOn(globalThis, "setTimeout").mockImplementation(((
-      run: (...all: unknown[]) => void,
-      ms: number,
-      ...all: unknown[]
-    ) => {
-      const timer = once(() => {
-        running.delete(timer)
-        run(...all)
-      }, ms)
-      running.add(timer)
-      return timer
-    }) as never),
-    spyOn(globalThis, "setInterval").mockImplementation(((run: () => void, ms: number) => {
-      const timer = often(run, ms)
-      running.add(timer)
-      return timer
-    }) as never),
-    spyOn(globalThis, "clearTimeout").mockImplementation(
-      ((timer: Timer) => void (running.delete(timer), end(timer))) as never,
-    ),
-    spyOn(globalThis, "clearInterval").mockImplementation(
-      ((timer: Timer) => void (running.delete(timer), endOften(timer))) as never,
-    ),
-  ]
-  return {
-    running,
-    [Symbol.dispose]() {
-      for (const spy of spies) spy.mockRestore()
-    },
-  }
-}
 
 /** A stream joins and leaves. */
 async function watched(thin: number): Promise<void> {
@@ -186,7 +150,5 @@ test.each<[what: string, act: () => unknown]>([
   ["shared buckets that failed", () => limited(() => Promise.reject(new Error("lost")))],
   ["an output whose command has ended", printed],
 ])("%s leaves no timer behind", async (_what, act) => {
-  using timers = timersOf()
-  await act()
-  expect(timers.running.size).toBe(0)
+  expect(await timersLeft(act)).toBe(0)
 })

@@ -1,26 +1,33 @@
 import { spyOn } from "bun:test"
 
-/** How many timers that were set while `run` ran have neither rung nor been stopped at its end. */
+/** How many timers that were set while `run` ran have neither ended nor been stopped at its end. */
 export async function timersLeft(run: () => unknown): Promise<number> {
   const left = new Set<unknown>()
-  const [set, clear] = [globalThis.setTimeout, globalThis.clearTimeout]
-  const noted = (ring: () => void, ms?: number): ReturnType<typeof setTimeout> => {
-    const timer = set(() => {
+  const { setTimeout: once, clearTimeout: end, setInterval: often, clearInterval: endOften } = globalThis
+  const set = (ring: (...all: unknown[]) => void, ms?: number, ...all: unknown[]): Timer => {
+    const timer = once(() => {
       left.delete(timer)
-      ring()
+      ring(...all)
     }, ms)
     left.add(timer)
     return timer
   }
-  const stopped = (timer?: Timer): void => {
-    left.delete(timer)
-    clear(timer)
+  const repeat = (ring: () => void, ms?: number): Timer => {
+    const timer = often(ring, ms)
+    left.add(timer)
+    return timer
   }
-  // What is tested gives them no more arguments than these.
-  using _set = spyOn(globalThis, "setTimeout").mockImplementation(noted as typeof setTimeout)
-  using _clear = spyOn(globalThis, "clearTimeout").mockImplementation(stopped as typeof clearTimeout)
+  const stop =
+    (stopped: (timer?: Timer) => void) =>
+    (timer?: Timer): void => {
+      left.delete(timer)
+      stopped(timer)
+    }
+  // What is tested calls the four with these arguments alone.
+  using _set = spyOn(globalThis, "setTimeout").mockImplementation(set as typeof setTimeout)
+  using _clear = spyOn(globalThis, "clearTimeout").mockImplementation(stop(end) as typeof clearTimeout)
+  using _repeat = spyOn(globalThis, "setInterval").mockImplementation(repeat as typeof setInterval)
+  using _end = spyOn(globalThis, "clearInterval").mockImplementation(stop(endOften) as typeof clearInterval)
   await run()
-  const { size } = left
-  for (const timer of left) clear(timer as Timer)
-  return size
+  return left.size
 }
