@@ -43,10 +43,14 @@ function fail(message: string, code: number): number {
   return code
 }
 
+/** The width for text on an output; on anything but a terminal lines may be of any length. */
+const widthOf = ({ isTTY, columns }: NodeJS.WriteStream): number =>
+  isTTY ? columns || 80 : Number.POSITIVE_INFINITY
+
 /** Prints what was wrong, and then how the program is used. */
 function misused(message: string, usage: string): number {
   fail(message, 2)
-  nonBlockingOutput(2).write(`${usage}\n`)
+  nonBlockingOutput(2).write(`${wrapped(usage, widthOf(process.stderr)).join("\n")}\n`)
   return 2
 }
 
@@ -62,8 +66,7 @@ const entryOf = (name: string) => (Object.hasOwn(COMMANDS, name) ? COMMANDS[name
 async function help(name: string | undefined): Promise<number> {
   const entry = name === undefined ? undefined : entryOf(name)
   if (name !== undefined && !entry) return unknown(name)
-  const { isTTY, columns } = process.stdout
-  const width = isTTY ? columns || 80 : Number.POSITIVE_INFINITY
+  const width = widthOf(process.stdout)
   nonBlockingOutput(1).write(entry ? helpOf((await entry.load()).usage, width) : helpOfAll(width))
   return 0
 }

@@ -126,7 +126,8 @@ export const listCommand: Command = {
   usage: {
     line: "list",
     about: `Lists the queue: first the items that are being rendered, then the waiting ones in the order in which
-workers take them, then those that may not start yet, then the finished ones.`,
+workers take them, then those that may not start yet, then the finished ones. A terminal shows as much of a reason
+as it has room for; "track-studio show ID" has all of it.`,
     settings: ["server", "token-file"],
     flags: {
       status: {

@@ -2,7 +2,7 @@ import { platform } from "node:os"
 
 import { environment } from "../settings/environment.ts"
 import { printable } from "../text.ts"
-import { type Command, pageUrl, say, typedId } from "./command.ts"
+import { clientOf, type Command, pageUrl, say, typedId } from "./command.ts"
 import { refuseMoreWords } from "./usage.ts"
 
 /** The program that opens an address on each system. */
@@ -22,6 +22,7 @@ export const openCommand: Command = {
   async run(given) {
     refuseMoreWords(given, 1)
     const id = given.words[0] === undefined ? undefined : typedId(given.words[0], "ID")
+    if (id !== undefined) await clientOf(given).get(id)
     const url = pageUrl(given, id)
     say(printable(url))
     const command = OPENERS[platform()] ?? ["xdg-open"]

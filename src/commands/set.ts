@@ -35,9 +35,15 @@ async function ended(client: Client, held: Held, { status, ...rest }: ItemChange
   )
 }
 
-function sentence(item: QueueItem): string {
+/** What is said of an item if it was set. */
+const SAID = ["title", "priority", "flag"] as const
+
+function sentence(item: QueueItem, set: ItemChange): string {
   const step = item.current_step === "" ? [] : [printable(item.current_step)]
-  const parts = [standingOf(item), `${item.progress}%`, ...heldBackWords(item, Date.now()), ...step]
+  const said = SAID.filter((key) => key in set).map(
+    (key) => `${key} ${printable(String(item[key] ?? "") || "none")}`,
+  )
+  const parts = [standingOf(item), `${item.progress}%`, ...heldBackWords(item, Date.now()), ...step, ...said]
   return `queue item ${item.id}: ${parts.join(", ")}`
 }
 
@@ -89,7 +95,7 @@ export const setCommand: Command = {
     const token = textFlag(given.flags, "lease")
     const client = clientOf(given)
     const item = token === undefined ? await client.update(id, set) : await ended(client, { id, token }, set)
-    say(given.flags["json"] ? safeJson(item) : sentence(item))
+    say(given.flags["json"] ? safeJson(item) : sentence(item, set))
     return 0
   },
 }

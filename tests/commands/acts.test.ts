@@ -183,10 +183,14 @@ test("open prints the address of the page, and gives it to what opens addresses 
   chmodSync(opener, 0o755)
   const env = { TRACK_STUDIO_SERVER: `${server.url}/`, PATH: `${folder.path}:${process.env["PATH"]}` }
   expect(await run(["open", "--print"], env)).toEqual({ code: 0, stdout: `${server.url}/\n`, stderr: "" })
-  expect((await run(["open", "7"], env)).stdout).toBe(`${server.url}/items/7\n`)
+  const id = await server.add()
+  expect((await run(["open", String(id)], env)).stdout).toBe(`${server.url}/items/${id}\n`)
   const opened = Bun.file(join(folder.path, "opened"))
   while (!(await opened.exists())) await Bun.sleep(5)
-  expect(readFileSync(join(folder.path, "opened"), "utf8")).toBe(`${server.url}/items/7\n`)
+  expect(readFileSync(join(folder.path, "opened"), "utf8")).toBe(`${server.url}/items/${id}\n`)
+  const missing = await run(["open", "--print", "999999"], env)
+  expect(missing).toMatchObject({ code: 1, stdout: "" })
+  expect(missing.stderr).toContain("999999")
 })
 
 test("the completion for bash offers commands, and the flags of each", async () => {

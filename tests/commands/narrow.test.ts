@@ -6,9 +6,13 @@ import { TestTerminal } from "../terminal.ts"
 test("figures, kinds, an item and hints break between words where the terminal is narrow", async () => {
   await using server = await start()
   const env = { TRACK_STUDIO_SERVER: server.url }
-  for (const name of ["list", "workers"]) {
+  for (const [name, code] of [
+    ["list", 0],
+    ["workers", 0],
+    ["tidy", 2],
+  ] as const) {
     await using terminal = new TestTerminal([...PROGRAM, name], env, { columns: 40 })
-    expect(await terminal.child.exited).toBe(0)
+    expect(await terminal.child.exited).toBe(code)
     await terminal.drawn()
     expect(terminal.raw.split("\r\n").filter((line) => line.length > 40)).toEqual([])
     expect(terminal.raw).toContain("\r\n")

@@ -150,7 +150,7 @@ test("a command that names very many items waits when the server asks for that, 
 test("set changes the keys that were named, and ends the lease that is named with --lease", async () => {
   const asked = answering("update", async () => item({ progress: 5, current_step: "Images" }))
   expect((await ran(setCommand, "7", "--priority", "-3", "--flag", "none", "--step", "Images")).out).toBe(
-    "queue item 7: queued, 5%, Images\n",
+    "queue item 7: queued, 5%, Images, priority 0, flag none\n",
   )
   await ran(setCommand, "7", "--flag", "image_issue", "--title", "Lights")
   expect(asked).toEqual([
@@ -183,6 +183,13 @@ test("set changes the keys that were named, and ends the lease that is named wit
   )
 })
 
+test("set says the title, the priority and the flag that it has set", async () => {
+  answering("update", async () => item({ title: "Northern Lights", priority: 3 }))
+  expect(
+    (await ran(setCommand, "7", "--title", "Northern Lights", "--priority", "3", "--flag", "none")).out,
+  ).toBe("queue item 7: queued, 0%, title Northern Lights, priority 3, flag none\n")
+})
+
 test("set and add say when an item may start, and set shows a cancelled item as cancelled", async () => {
   const delayed = item({ available_at: time(600) })
   answering("update", async () => delayed)
@@ -195,7 +202,7 @@ test("set and add say when an item may start, and set shows a cancelled item as 
     ["cancelled, 0%", { status: "failed", outcome: "cancelled", available_at: time(600) }],
   ] as const) {
     answering("update", async () => item(change))
-    expect((await ran(setCommand, "7", "--title", "Lights")).out).toBe(`queue item 7: ${shown}\n`)
+    expect((await ran(setCommand, "7", "--message", "Lights")).out).toBe(`queue item 7: ${shown}\n`)
   }
 })
 

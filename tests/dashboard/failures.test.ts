@@ -66,7 +66,7 @@ page("what has failed", () => {
     await failed("")
     await failed(TRACEBACK)
     await failed(X264)
-    for (const options of [{ width: 1280, height: 900 }, { phone: true }]) {
+    for (const options of [{ width: 1280, height: 900, phone: false }, { phone: true }]) {
       const tab = await here.open("/", options)
       const causes = `[...document.querySelectorAll(".section.failed .cause")]`
       await tab.until(`${causes}.length === 3`)
@@ -80,6 +80,10 @@ page("what has failed", () => {
         return bottom > innerHeight || right > innerWidth || cause.scrollWidth > cause.clientWidth + 1 || cause.scrollHeight > cause.clientHeight + 1
       }).length`
       expect(await tab.evaluate<number>(hidden)).toBe(0)
+      // On a phone it has the room below the buttons as well.
+      const goesOn = `${causes}.every((cause) => cause.getBoundingClientRect().right >
+        cause.closest(".row").querySelector(".actions").getBoundingClientRect().left)`
+      expect(await tab.evaluate<boolean>(goesOn)).toBe(options.phone === true)
       expect(tab.complaints).toEqual([])
     }
     // So does the view of all that have failed.

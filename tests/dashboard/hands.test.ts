@@ -157,13 +157,14 @@ page("safe hands", () => {
       await Bun.sleep(450)
       await tab.evaluate(`void (window.clicked = new Promise((resolve) => {
       const below = document.querySelector(".waiting")
-      const { top } = below.getBoundingClientRect()
+      // Its place in the layout: what is shown may still glide there.
+      const top = below.offsetTop
       const look = () => {
-        if (below.getBoundingClientRect().top === top) return requestAnimationFrame(look)
+        if (below.offsetTop === top) return requestAnimationFrame(look)
         // After the frame in which it has moved.
         requestAnimationFrame(() => {
           below.querySelector(".quick").dispatchEvent(new MouseEvent("click", { bubbles: true, detail: 1 }))
-          resolve(below.getBoundingClientRect().top - top)
+          resolve(below.offsetTop - top)
         })
       }
       look()

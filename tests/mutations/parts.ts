@@ -188,7 +188,7 @@ export const PARTS: readonly Mistake[] = [
     ["failures of a week ago are in the strip", "86_400_000", "7 * 86_400_000"],
   ]),
   ...of("src/dashboard/view/rows.ts", TESTS, [
-    ["two more tags are three", "const more = tags.length - 3", "const more = tags.length - 2"],
+    ["two more tags are three", "const more = tags.length - MOST_TAGS", "const more = tags.length - 2"],
     [
       "the error of a retried item that completed is shown",
       'item.error_message !== "" && item.status === "failed"',
@@ -225,6 +225,11 @@ export const PARTS: readonly Mistake[] = [
       "a worker that renders is away",
       'state === "idle" ? `idle${since(idle_since)}`',
       'state !== "away" ? `idle${since(last_heard_at)}`',
+    ],
+    [
+      "eight workers that are away hide those that are there",
+      "[...workers.filter(isHere), ...workers]",
+      "workers",
     ],
     ["nine workers are eight and a button for one", "workers.length <= FEW + 1 ?", "workers.length <= FEW ?"],
   ]),

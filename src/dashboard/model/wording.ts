@@ -164,6 +164,12 @@ export const progressLabel = (item: QueueItem): string =>
 export const restsOn = (item: QueueItem): string =>
   isGuess(item) ? "a guess, from a progress bar that may not be the whole" : restsOnRuns(item)
 
+/** Which tags of an item no worker offers: `No worker offers 4k, cpu and 12 more`. At most this many are named. */
+export function missingText(missing: readonly string[], most = missing.length): string {
+  const more = missing.length > most ? ` and ${count(missing.length - most)} more` : ""
+  return `No worker offers ${missing.slice(0, most).map(oneLine).join(", ")}${more}`
+}
+
 /** When an item that waits starts: `starts about 14:50 (14:47 to 14:54)`. */
 export const startsText = (starts: StartsAt, nowMs: number): string =>
   startsWords(starts, (ms) => aboutTime(ms, nowMs))

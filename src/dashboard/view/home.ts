@@ -91,7 +91,12 @@ export class Home implements Screen {
     this.#options = options
     this.#retryEvery = retryAllButton(model)
     this.#filter = new Filter(options.seek)
-    this.#workersStrip = new WorkersStrip(model, options.recount, () => this.#isHeld())
+    this.#workersStrip = new WorkersStrip(
+      model,
+      options.recount,
+      () => this.#isHeld(),
+      (change) => this.#glide(change),
+    )
     this.#pause = new Pause(options.recount)
     const section = (name: string, list: ItemList, nothing: HTMLElement, ...tools: Node[]): ListSection =>
       new ListSection(name, list, nothing, () => this.#rearrange(), ...tools)
@@ -293,11 +298,15 @@ export class Home implements Screen {
     const seen = focused?.matches(":focus-visible") ?? false
     this.#isStale = false
     this.#isUnordered = false
+    if (isNew) this.#show(isNew)
+    else this.#glide(() => this.#show(isNew))
+    if (before && !before.isConnected) this.#refocus(before.dataset["item"], seen)
+  }
+
+  #glide(change: () => void): void {
     const sections = this.#sections.map(({ element }) => element)
     const lists = this.#sections.map(({ list }) => list.element)
-    if (isNew) this.#show(isNew)
-    else movingRows(sections, lists, () => this.#show(isNew))
-    if (before && !before.isConnected) this.#refocus(before.dataset["item"], seen)
+    movingRows(sections, lists, change)
   }
 
   #show(isNew: boolean): void {

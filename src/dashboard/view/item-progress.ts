@@ -9,6 +9,7 @@ import {
   count,
   leftText,
   messageOf,
+  missingText,
   oneLine,
   paceText,
   progressLabel,
@@ -33,7 +34,7 @@ function waitingTimes(item: QueueItem, model: Model, nowMs: number): Times {
   const total = model.waitingTotal()
   const where = place > 0 && total !== null ? `${count(place)} of ${count(total)} in the queue` : "Waiting"
   const missing = model.missing(item.tags)
-  if (missing.length > 0) return ["Waiting", `No worker offers ${missing.map(oneLine).join(", ")}`]
+  if (missing.length > 0) return ["Waiting", missingText(missing)]
   if (model.counts?.paused_at) return [where, "The queue is paused"]
   const start = model.startOf(item.id)
   if (start) return [where, startsText(start, nowMs)]

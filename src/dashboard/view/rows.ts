@@ -10,6 +10,7 @@ import {
   endOfAttempt,
   flagWords,
   inFull,
+  missingText,
   nameOf,
   oneLine,
   roughly,
@@ -93,10 +94,13 @@ export class RowParts {
   }
 }
 
+/** How many tags a row names; the item's page has them all. */
+const MOST_TAGS = 3
+
 /** The tags of an item, as chips. */
 function tagChips(tags: readonly string[]): Node[] {
-  const more = tags.length - 3
-  const chips = tags.slice(0, 3).map((tag) => el("span", { class: "chip" }, oneLine(tag)))
+  const more = tags.length - MOST_TAGS
+  const chips = tags.slice(0, MOST_TAGS).map((tag) => el("span", { class: "chip" }, oneLine(tag)))
   return more > 0 ? [...chips, el("span", { class: "chip" }, `+${more}`)] : chips
 }
 
@@ -156,7 +160,7 @@ export class WaitingRow implements Row {
     const missing = this.#queue.missing(item.tags)
     if (missing.length > 0) {
       mark(this.#waited, "data-tone", "warn")
-      return setText(this.#waited, `No worker offers ${missing.map(oneLine).join(", ")}`)
+      return setText(this.#waited, missingText(missing, MOST_TAGS))
     }
     const start = this.#queue.startOf(item.id)
     if (start) {

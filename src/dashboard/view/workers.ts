@@ -20,7 +20,7 @@ function rendering({ items }: WorkerSeen, queue: KnownQueue): string {
   return ended ? `#${ended.id} ${standing(ended).toLowerCase()}` : ""
 }
 
-/** What a worker does, in a few words: `#12 54%`, `idle 4 min`, `away 12 min`; what matters most is first. */
+/** What a worker does, in a few words: `#12 54%, stopping`, `idle 4 min`, `away 12 min`; what matters most is first. */
 function doing(worker: WorkerSeen, queue: LiveQueue): string {
   const { state, idle_since, last_heard_at, draining } = worker
   const since = (time: string | null): string =>
@@ -28,8 +28,10 @@ function doing(worker: WorkerSeen, queue: LiveQueue): string {
   const what =
     (state === "rendering" && rendering(worker, queue)) ||
     (state === "idle" ? `idle${since(idle_since)}` : `away${since(last_heard_at)}`)
-  return draining ? `stopping, ${what}` : what
+  return draining ? `${what}, ${state === "away" ? "drained" : "stopping"}` : what
 }
+
+const isHere = ({ state }: WorkerSeen): boolean => state !== "away"
 
 /** One worker: its name, what it does, and more of it on a click. */
 class Pill {
@@ -102,21 +104,31 @@ export class WorkersStrip {
   readonly #queue: LiveQueue
   readonly #changed: () => void
   readonly #isHeld: () => boolean
+  readonly #glide: (change: () => void) => void
   #isWhole = false
   #workers: ListedWorkers | undefined
 
   /**
    * `changed` is called when a worker was drained, or may take items again; `isHeld` says whether the reader is in a
-   * list below.
+   * list below; `glide` makes a change, and lets what is below glide to its new place.
    */
-  constructor(queue: LiveQueue, changed: () => void, isHeld: () => boolean) {
+  constructor(
+    queue: LiveQueue,
+    changed: () => void,
+    isHeld: () => boolean,
+    glide: (change: () => void) => void,
+  ) {
     this.#queue = queue
     this.#changed = changed
     this.#isHeld = isHeld
+    this.#glide = glide
     this.#more.addEventListener("click", () => {
-      const first = this.#list.childElementCount
+      const known = new Set(this.#list.children)
       this.#showAll()
-      this.#list.children[first]?.querySelector("button")?.focus()
+      ;[...this.#list.children]
+        .find((one) => !known.has(one))
+        ?.querySelector("button")
+        ?.focus()
     })
     // On paper nobody can ask for the others.
     addEventListener("beforeprint", () => this.#showAll())
@@ -133,12 +145,19 @@ export class WorkersStrip {
    */
   update(known: ListedWorkers, isAsked = false): void {
     this.#workers = known
-    const { workers, isKnown } = known
-    const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.slice(0, FEW)
+    const { workers } = known
+    // Those that are away must not hide the others.
+    const few = new Set([...new Set([...workers.filter(isHere), ...workers])].slice(0, FEW))
+    const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.filter((one) => few.has(one))
     const pills = seen.map(({ worker }) => this.#pills.get(worker))
     const isOther = pills.includes(undefined) || pills.length < this.#pills.size
     // Another row of them would move the lists away from under the pointer.
     if (isOther && this.#pills.size > 0 && !isAsked && this.#isHeld()) return this.#keep(workers)
+    if (isOther && this.#pills.size > 0) this.#glide(() => this.#draw(known, seen))
+    else this.#draw(known, seen)
+  }
+
+  #draw({ workers, isKnown }: ListedWorkers, seen: readonly WorkerSeen[]): void {
     show(this.#none, isKnown && workers.length === 0)
     show(this.#list, workers.length > 0)
     show(this.#more, seen.length < workers.length)

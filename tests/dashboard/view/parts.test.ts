@@ -42,6 +42,7 @@ page("a part of the page", () => {
   test("shows three tags and how many more there are, how an attempt ended, and an error only of what failed", async () => {
     expect(await shown("rows")).toEqual({
       tags: ["a b c", "a b c +1", "a b c +2"],
+      missing: ["a", "a, b, c", "a, b, c and 2 more"].map((tags) => `No worker offers ${tags}`),
       attempts: ["interrupted", "lost its worker", "failed"].map(
         (end) => `#1 · song 1 · attempt 2 of 3 ${end}`,
       ),
@@ -127,11 +128,19 @@ page("a part of the page", () => {
 
   test("says what each worker does, in their order, and hides workers only if there are several to hide", async () => {
     expect(await shown("workers")).toEqual({
-      doing: ["idle 1 min", "away 30 s", "stopping, #1 10%", "#1 10% and 1 more", "#1 completed"],
+      doing: [
+        "idle 1 min",
+        "away 30 s",
+        "#1 10%, stopping",
+        "away 30 s, drained",
+        "#1 10% and 1 more",
+        "#1 completed",
+      ],
       // Without a connection nothing counts on.
       lost: "idle 20 s",
       many: ["8", "9", "8, 2 more workers", "8, 3 more workers"],
-      joined: ["w-1", "w-2", "w-3", "w-10"],
+      here: ["w-0", "w-1", "w-2", "w-3", "w-4", "w-5", "w-10", "w-11"],
+      joined: ["w-1", "w-2", "w-3", "w-10", 0, 1],
       // While the reader is in a list, the same ones stay, also if others come first, and say what is true of them now.
       held: ["w-6 away", "w-7 gone", "w-8 #1 10%"],
     })

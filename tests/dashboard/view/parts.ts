@@ -1,12 +1,9 @@
 /** Parts of the page, each alone with what a test gives it. This file runs in the browser. */
-import type { Counts } from "../../../src/dashboard/model/hub-messages.ts"
 import { Timeline } from "../../../src/dashboard/model/timeline.ts"
 import { knownWorkers, type WorkerSeen } from "../../../src/dashboard/model/workers.ts"
 import { choicesOf } from "../../../src/dashboard/view/actions.ts"
 import { Idle, type IdleQueue } from "../../../src/dashboard/view/empty-lists.ts"
 import { FailureBox } from "../../../src/dashboard/view/failure-box.ts"
-import { FiguresBar } from "../../../src/dashboard/view/figures-bar.ts"
-import { askPriority } from "../../../src/dashboard/view/forms.ts"
 import { HistoryList } from "../../../src/dashboard/view/history.ts"
 import { factsOf } from "../../../src/dashboard/view/item-facts.ts"
 import { ItemList } from "../../../src/dashboard/view/list.ts"
@@ -53,6 +50,12 @@ function rows() {
     tags: [3, 4, 5].map((many) =>
       textsOf(waiting({ tags: ["a", "b", "c", "d", "e"].slice(0, many) }), ".tags .chip").join(" "),
     ),
+    missing: [1, 3, 5].map((many) => {
+      const tags = ["a", "b", "c", "d", "e"].slice(0, many)
+      const row = new WaitingRow({ ...queueOf([]), missing: () => tags })
+      row.update(item({ tags }))
+      return textOf(row.element.querySelector(".since"))
+    }),
     attempts: [OWN_MESSAGES.restored, OWN_MESSAGES.lostForNow, "boom"].map((message) =>
       textOf(waiting({ ...retrying, message }).querySelector(".meta")),
     ),
@@ -226,8 +229,13 @@ function lines() {
 /** What the strip says of workers. */
 function workers() {
   const ignore = () => undefined
+  let glides = 0
+  const glide = (change: () => void): void => {
+    glides += 1
+    change()
+  }
   const shown = (many: readonly WorkerSeen[], known: readonly QueueItem[] = [], lost = {}): WorkersStrip => {
-    const strip = new WorkersStrip({ ...queueOf([], known), ...lost }, ignore, () => false)
+    const strip = new WorkersStrip({ ...queueOf([], known), ...lost }, ignore, () => false, glide)
     strip.update(knownWorkers(many))
     return strip
   }
@@ -244,6 +252,7 @@ function workers() {
       doing({ idle_since: time(40), last_heard_at: time(95) }),
       doing({ state: "away", idle_since: time(40), last_heard_at: time(70) }),
       doing({ state: "rendering", items: [run(1)], draining: true }),
+      doing({ state: "away", last_heard_at: time(70), draining: true }),
       doing({ state: "rendering", items: [run(1), run(2)] }),
       doing({ state: "rendering", items: [run(1)] }, [ended({ status: "completed", outcome: "completed" })]),
     ],
@@ -253,14 +262,25 @@ function workers() {
       }).element.querySelector(".worker .meta"),
     ),
     many: [8, 9, 10, 11].map(many),
+    here: textsOf(
+      shown(
+        Array.from({ length: 12 }, (_, i) => worker({ worker: `w-${i}`, state: i < 10 ? "away" : "idle" })),
+      ).element,
+      ".worker .cut-name",
+    ),
     joined: (() => {
       const strip = shown([worker({ worker: "w-2" }), worker({ worker: "w-10" })])
-      strip.update(knownWorkers(["w-1", "w-2", "w-3", "w-10"].map((name) => worker({ worker: name }))))
-      return textsOf(strip.element, ".worker .cut-name")
+      const before = glides
+      // What is below glides once for those that are new, and not for what they do next.
+      for (const state of ["idle", "away"] as const)
+        strip.update(
+          knownWorkers(["w-1", "w-2", "w-3", "w-10"].map((name) => worker({ worker: name, state }))),
+        )
+      return [...textsOf(strip.element, ".worker .cut-name"), before, glides]
     })(),
     held: (() => {
       let isHeld = false
-      const strip = new WorkersStrip(queueOf([]), ignore, () => isHeld)
+      const strip = new WorkersStrip(queueOf([]), ignore, () => isHeld, glide)
       const named = (...names: readonly string[]) => names.map((name) => worker({ worker: name }))
       strip.update(knownWorkers(named(...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((i) => `w-${i}`))))
       isHeld = true
@@ -302,37 +322,6 @@ function toasts() {
   })
   Object.assign(globalThis, { setTimeout: real })
   return { first, later, last, turned, heard }
-}
-
-/** The place that the dialog for a priority promises to the eleventh of these items, for several priorities. */
-function places() {
-  const waiting = Array.from({ length: 23 }, (_, i) => item({ id: i + 1, priority: i < 10 ? 5 : 0 }))
-  void askPriority(item({ id: 11, priority: 0 }), queueOf(waiting), async () => undefined)
-  const dialog = document.querySelector("dialog")
-  const input = dialog?.querySelector("input")
-  const said = [9, 5, 0, -1].map((priority) => {
-    if (input) input.value = String(priority)
-    input?.dispatchEvent(new Event("input"))
-    return / be (.*)\.$/.exec(textOf(dialog?.querySelector(".hint") ?? null))?.[1]
-  })
-  dialog?.close()
-  return said
-}
-
-/** The figures of a day that is the first of its week, and of one that is not. */
-function week() {
-  const since = { since: "", failed: 0, cancelled: 0, lost: 0, shortest_seconds: 8, longest_seconds: 8 }
-  const lately = (today: number, all: number, failed = 0): string => {
-    const bar = new FiguresBar()
-    const counts: Pick<Counts, "today" | "this_week"> = {
-      today: { ...since, completed: today, mean_seconds: 8 },
-      this_week: { ...since, completed: all, failed, mean_seconds: 8 },
-    }
-    const none = { running: 0, waiting: 0, stalled: 0, completed: 0, failed: 0, hour: [], done: 0 }
-    bar.update(none, true, "", Object.assign(Object.create(null), counts))
-    return textOf(bar.lately)
-  }
-  return [lately(3, 3), lately(3, 9), lately(3, 3, 2)]
 }
 
 /** What is shown of the error of an item, then of another error after all of the first was requested. */
@@ -379,7 +368,7 @@ function rest() {
 
 /** What each part shows, by its name. */
 const parts = {
-  ...{ rows, idle, history, course, workers, toasts, places, week, errors, rest },
+  ...{ rows, idle, history, course, workers, toasts, errors, rest },
   ...acted,
   ...standing,
   lines,

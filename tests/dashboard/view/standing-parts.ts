@@ -1,9 +1,10 @@
 /** What parts of the page show while what they show changes. This file runs in the browser. */
 import { server } from "../../../src/dashboard/live/server.ts"
-import { CONNECTING } from "../../../src/dashboard/model/hub-messages.ts"
+import { CONNECTING, type Counts } from "../../../src/dashboard/model/hub-messages.ts"
 import { choicesOf } from "../../../src/dashboard/view/actions.ts"
 import { ConnectionBadge } from "../../../src/dashboard/view/connection-badge.ts"
-import { askToken } from "../../../src/dashboard/view/forms.ts"
+import { FiguresBar } from "../../../src/dashboard/view/figures-bar.ts"
+import { askPriority, askToken } from "../../../src/dashboard/view/forms.ts"
 import { ItemHead } from "../../../src/dashboard/view/item-head.ts"
 import { PrintedText } from "../../../src/dashboard/view/printed-text.ts"
 import { FinishedRow } from "../../../src/dashboard/view/rows.ts"
@@ -175,4 +176,35 @@ export async function versionToasts(): Promise<string[]> {
   }
   shown.remove()
   return said
+}
+
+/** The place that the dialog for a priority promises to the eleventh of these items, for several priorities. */
+export function places(): (string | undefined)[] {
+  const waiting = Array.from({ length: 23 }, (_, i) => item({ id: i + 1, priority: i < 10 ? 5 : 0 }))
+  void askPriority(item({ id: 11, priority: 0 }), queueOf(waiting), async () => undefined)
+  const dialog = document.querySelector("dialog")
+  const input = dialog?.querySelector("input")
+  const said = [9, 5, 0, -1].map((priority) => {
+    if (input) input.value = String(priority)
+    input?.dispatchEvent(new Event("input"))
+    return / be (.*)\.$/.exec(textOf(dialog?.querySelector(".hint") ?? null))?.[1]
+  })
+  dialog?.close()
+  return said
+}
+
+/** The figures of a day that is the first of its week, and of one that is not. */
+export function week(): string[] {
+  const since = { since: "", failed: 0, cancelled: 0, lost: 0, shortest_seconds: 8, longest_seconds: 8 }
+  const lately = (today: number, all: number, failed = 0): string => {
+    const bar = new FiguresBar()
+    const counts: Pick<Counts, "today" | "this_week"> = {
+      today: { ...since, completed: today, mean_seconds: 8 },
+      this_week: { ...since, completed: all, failed, mean_seconds: 8 },
+    }
+    const none = { running: 0, waiting: 0, stalled: 0, completed: 0, failed: 0, hour: [], done: 0 }
+    bar.update(none, true, "", Object.assign(Object.create(null), counts))
+    return textOf(bar.lately)
+  }
+  return [lately(3, 3), lately(3, 9), lately(3, 3, 2)]
 }

@@ -77,7 +77,7 @@ page("the strip of workers", () => {
     // Another button that appears beneath the finger does nothing for a moment.
     await Bun.sleep(450)
     await tab.click(".workers-strip .stream-facts .buttons button")
-    await tab.until(`${text(".worker")} === "gpu-1 stopping, #${id} 60%"`)
+    await tab.until(`${text(".worker")} === "gpu-1 #${id} 60%, stopping"`)
     await tab.evaluate(`(() => {
       window.said = new Set()
       const note = () => window.said.add(document.querySelector(".worker .meta").textContent)
@@ -85,10 +85,10 @@ page("the strip of workers", () => {
     })()`)
     expect(await client.complete(held)).toMatchObject({ drain: true })
     await tab.until(`!${text(".worker")}.includes("#")`)
-    expect(await tab.evaluate<string[]>("[...window.said]")).not.toContain(`stopping, #${id} 100%`)
+    expect(await tab.evaluate<string[]>("[...window.said]")).not.toContain(`#${id} 100%, stopping`)
     await tab.click(".worker")
     await tab.click(".workers-strip .stream-facts .buttons button")
-    await tab.until(`!${text(".worker")}.includes("stopping")`)
+    await tab.until(`!/stopping|drained/.test(${text(".worker")})`)
     expect((await client.workers())[0]).toMatchObject({ draining: false })
     expect(tab.complaints).toEqual([])
   })
@@ -167,7 +167,7 @@ page("the strip of workers", () => {
     await tab.until(`document.querySelector(".workers-strip").innerText.startsWith("gpu-1")`)
   })
 
-  test("moves nothing while the reader is in a list, and has the new worker afterwards", async () => {
+  test("moves nothing while the reader is in a list, and has the new worker afterwards, to which the lists below glide", async () => {
     await tab.resize(1440)
     const names = Array.from({ length: 7 }, (_, i) => `gpu-${i + 1}`)
     for (const name of names) void wait(name, "gpu")
@@ -184,9 +184,17 @@ page("the strip of workers", () => {
     await tab.until(`document.querySelector(".workers-strip").textContent.includes("#${id} 0%")`)
     expect(await tab.evaluate<string>(shown)).toBe(`${names}`)
     expect(await tab.evaluate<number>(top)).toBe(before)
+    // The page may be scrolled for the pointer.
+    const place = `document.querySelector(".running").offsetTop`
+    const placeBefore = await tab.evaluate<number>(place)
+    await tab.evaluate(`void (window.glided = new Set(), Element.prototype.animate = function ([{ transform }]) {
+      if (transform) window.glided.add(this.className.split(" ").at(-1) + " " + transform)
+    })`)
     await tab.hover("#badge")
     await tab.until(`${shown}.endsWith(",gpu-8")`)
-    expect(await tab.evaluate<number>(top)).toBeGreaterThan(before)
+    const lower = (await tab.evaluate<number>(place)) - placeBefore
+    expect(lower).toBeGreaterThan(0)
+    expect(await tab.evaluate<string[]>("[...window.glided]")).toContain(`running translateY(-${lower}px)`)
   })
 
   test("cuts a long name on a phone, so that the next worker can be seen", async () => {
