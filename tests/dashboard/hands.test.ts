@@ -340,6 +340,21 @@ page("at a hand-over between two items", () => {
     }
   })
 
+  test("the list of what is finished stays at its place, however many there are", async () => {
+    await open()
+    await tab.until(
+      `document.querySelector(".section.finished .head").checkVisibility({ visibilityProperty: true })`,
+    )
+    const heights = `["", "7", "77", "777", "2,500", "12,500"].map((many) => {
+      document.querySelector(".section.finished .count").textContent = many
+      return document.querySelector(".section.finished .head").offsetHeight
+    })`
+    for (const width of [1440, 1400, 1360, 1320, 1280, 1240, 1100, 820, 390]) {
+      await tab.resize(width)
+      expect([width, new Set(await tab.evaluate<number[]>(heights)).size]).toEqual([width, 1])
+    }
+  })
+
   test("the lanes grow once a single item has been running for a while", async () => {
     for (const song_id of [1, 2]) await run(await here.server.add({ song_id }))
     await open()
