@@ -123,9 +123,9 @@ async function found(
   // An item that moves on during the search comes again, and is then where it is now.
   const byId = new Map<number, PlacedItem>()
   for (let start = from, read = 0; ;) {
+    const end = query.signal?.aborted ? undefined : await slices.end(query, start)
     if (query.signal?.aborted) return { rows: [...byId.values()], read }
     read += 1
-    const end = await slices.end(query, start)
     const most = query.limit + 1 - byId.size
     const slice = await slices.rows(query, most, { start, end, words })
     for (const row of slice) {

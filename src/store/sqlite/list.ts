@@ -91,6 +91,8 @@ export class Listing implements Slices {
     if (!given) {
       this.#nextSlice = this.#nextSlice.then(rest)
       await this.#nextSlice
+      // The server may have closed the database meanwhile.
+      if (query.signal?.aborted) return undefined
       this.#before = process.threadCpuUsage()
     }
     const most = given ?? { items: this.#sliceRows, least: SEARCH_ROWS.least, bytes: SEARCH_BYTES }

@@ -135,3 +135,13 @@ test("a page of the queue that is not searched makes the slices of searches no s
   // All items are in the first slice.
   expect(await listing.end({ limit: 1 }, undefined)).toBeUndefined()
 })
+
+test("a search whose client has left reads nothing of a database that is closed meanwhile", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const left = new AbortController()
+  const search = store.list({ limit: 1, search: "nothing has this", signal: left.signal })
+  left.abort()
+  await store.close()
+  expect((await search).items).toEqual([])
+})
