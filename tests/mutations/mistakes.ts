@@ -12,6 +12,7 @@ import { ESTIMATE } from "./estimate.ts"
 import { FLEET } from "./fleet.ts"
 import { HTTP } from "./http.ts"
 import { ITEM } from "./item.ts"
+import { LATE_AND_LEFT } from "./late-and-left.ts"
 import { LEASE } from "./lease.ts"
 import { MISSED } from "./missed.ts"
 import type { Mistake } from "./mistake.ts"
@@ -54,6 +55,7 @@ export const MISTAKES: readonly Mistake[] = [
   ...NOTICED_LATE_IN_CORE,
   ...STREAM,
   ...COMMON,
+  ...LATE_AND_LEFT,
   ...VIEWERS,
   ...QUEUE,
   ...WORKERS,
