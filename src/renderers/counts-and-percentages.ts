@@ -44,11 +44,30 @@ interface Several {
   readonly fraction: number
 }
 
-/** A percentage and its count, as a line showed them last. */
-interface CountedFraction {
-  readonly fraction: number
-  readonly count: Count
+/** What the lines of one kind have shown of their percentage and the counts beside it. */
+interface KindOfLine {
+  /** Whether the counts before the percentage disagreed with it. */
+  isNested: boolean
+  /** Whether the percentage began again when the count went up. */
+  isEnclosed: boolean
+  /** Whether the percentage stands directly behind a count that disagrees with it. */
+  isBehind: boolean
+  /** Whether the percentage goes on over the counts beside it. */
+  isWhole: boolean
+  /** The percentage and the count before it over time; undefined before the first line with one such count. */
+  ofAll: PercentageOfAll | undefined
+  /** The percentage and the count of the last line that had one count; undefined before it. */
+  last: { readonly fraction: number; readonly count: Count } | undefined
 }
+
+const begun = (): KindOfLine => ({
+  isNested: false,
+  isEnclosed: false,
+  isBehind: false,
+  isWhole: false,
+  ofAll: undefined,
+  last: undefined,
+})
 
 /** The bar of the steps of one count. */
 interface StepBar {
@@ -80,24 +99,64 @@ function shapeOnce(text: string, from: number): () => string {
   return () => (shape ??= shapeOf(text.slice(from)))
 }
 
+/** Whether a line is the first to show that its percentage is a part of its count, or that it is of all that is counted. */
+function learns(kind: KindOfLine, { fraction, at }: Percent, counts: readonly Count[]): boolean {
+  const [count] = counts
+  if (!count || counts.length > 1 || kind.isEnclosed || kind.isWhole) return false
+  if (count.at < at) {
+    kind.ofAll ??= new PercentageOfAll(count.n, fraction)
+    kind.isWhole = kind.ofAll.isSo(count, fraction)
+    if (kind.isWhole) return true
+  }
+  const before = kind.last
+  kind.last = { fraction, count }
+  const isNext = before?.count.total === count.total && before.count.n + 1 === count.n
+  const hasEnded = fraction <= NEAR_START || (before?.fraction ?? 0) >= NEAR_END
+  kind.isEnclosed = isNext && hasEnded && before.fraction > fraction && !kind.isNested
+  return kind.isEnclosed
+}
+
+/**
+ * The counts of which the percentage is a part. A count that agrees with it by chance on one line disagrees
+ * on the next.
+ */
+function countsAround(
+  kind: KindOfLine,
+  percent: Percent,
+  counts: readonly Count[],
+  isOverall: boolean,
+): readonly Count[] {
+  if (kind.isEnclosed) return counts
+  if (isOverall || kind.isWhole) return []
+  const before = counts.filter(({ isWork, at }) => isWork && at < percent.at)
+  kind.isNested ||= before.some((count) => !isOf(count, percent.fraction))
+  return kind.isNested ? before : []
+}
+
+/**
+ * Until it is known whether a percentage belongs to the step at the head of its line, or to the count directly
+ * before it, the lower of both values is used.
+ */
+function leastOf(kind: KindOfLine, percent: Percent, counts: readonly Count[]): number {
+  const [count] = counts
+  if (!count || counts.length > 1 || kind.isWhole) return percent.fraction
+  const isAfter = percent.at > count.end && !isOf(count, percent.fraction)
+  kind.isBehind ||= isAfter && percent.at - count.end <= CLOSE
+  // What stands first on a line counts what the line is about: "3/10 2.3G loss 0.4: 45%".
+  const isStep = count.isHead || (count.at === 0 && isAfter) || kind.isBehind
+  return isStep ? Math.min(percent.fraction, nestedIn(counts, percent.fraction)) : percent.fraction
+}
+
 /**
  * Combines the percentages and counts of a line: "epoch 3/10: 45 %" is 45 % of the third epoch, "45 % (3/10
  * files)" is 45 % of all files, and "frame 9/20: 45 %" says the same twice. But if the percentage begins
  * again with the next file, it belongs to a single file.
  */
 export class CountsAndPercentages {
-  /** The kinds of lines in which the counts before the percentage disagreed with it. */
-  readonly #nested = new Set<string>()
-  /** The kinds of lines whose percentage began again when their count went up. */
-  readonly #enclosed = new Set<string>()
-  /** The kinds of lines whose percentage stands directly behind a count that disagrees with it. */
-  readonly #behind = new Set<string>()
-  readonly #last = new Map<string, CountedFraction>()
+  /** The kinds of lines with counts, by the words before their percentage. */
+  readonly #kinds = new Map<string, KindOfLine>()
   readonly #sideBySide = new SideBySide()
   readonly #atOnce = new PartsAtOnce()
-  readonly #ofAll = new PercentageOfAll()
-  /** The kinds of lines whose percentage goes on over the counts beside it. */
-  readonly #wholes = new Set<string>()
   /** The bars of which several go on at the same time, by the words before them, or by what is counted. */
   readonly #together = new Map<string, string>()
   /** The steps to which a bar belongs, by the words before its percentage. */
@@ -111,8 +170,9 @@ export class CountsAndPercentages {
     // The count behind tqdm's bar is that of the bar. One before it may be around it.
     const counts = total === undefined || all.length < 2 ? all : all.filter(({ at }) => at < percent.at)
     const label = labelOf(text, percent, counts)
-    const isEnclosed = this.#learns(label, percent, counts)
-    const around = this.#around(label, percent, counts, OVERALL.test(text.slice(0, percent.at)))
+    const kind = this.#kindOf(label, counts)
+    const isEnclosed = learns(kind, percent, counts)
+    const around = countsAround(kind, percent, counts, OVERALL.test(text.slice(0, percent.at)))
     const [outermost] = around
     const same = all.find((count) => isOf(count, percent.fraction))
     const beside = same ?? all.find(({ isWork }) => isWork)
@@ -126,7 +186,7 @@ export class CountsAndPercentages {
       key: (several && this.#together.get(several.kind)) ?? key,
       fraction:
         several?.fraction ??
-        (around.length > 0 ? nestedIn(around, percent.fraction) : this.#least(label, percent, counts)),
+        (around.length > 0 ? nestedIn(around, percent.fraction) : leastOf(kind, percent, counts)),
       look: this.#lookOf({ text, isRedrawn }, percent, all, counts.length > 0),
       // Until now, any of several bars was the whole.
       isEnclosed: isEnclosed || isNew,
@@ -182,48 +242,10 @@ export class CountsAndPercentages {
     return step.key
   }
 
-  /** Whether a line is the first to show that its percentage is a part of its count, or that it is of all that is counted. */
-  #learns(label: string, { fraction, at }: Percent, counts: readonly Count[]): boolean {
-    const [count] = counts
-    if (!count || counts.length > 1 || this.#enclosed.has(label) || this.#wholes.has(label)) return false
-    if (count.at < at && this.#ofAll.isSo(label, count, fraction)) {
-      this.#wholes.add(label)
-      return true
-    }
-    const before = this.#last.get(label)
-    if (before || this.#last.size < MAX_KINDS) this.#last.set(label, { fraction, count })
-    const isNext = before?.count.total === count.total && before.count.n + 1 === count.n
-    const hasEnded = fraction <= NEAR_START || (before?.fraction ?? 0) >= NEAR_END
-    if (!isNext || !hasEnded || before.fraction <= fraction || this.#nested.has(label)) return false
-    this.#enclosed.add(label)
-    return true
-  }
-
-  /**
-   * Until it is known whether a percentage belongs to the step at the head of its line, or to the count directly
-   * before it, the lower of both values is used.
-   */
-  #least(label: string, percent: Percent, counts: readonly Count[]): number {
-    const [count] = counts
-    if (!count || counts.length > 1 || this.#wholes.has(label)) return percent.fraction
-    const isBefore = percent.at > count.end && percent.at - count.end <= CLOSE
-    if (isBefore && !isOf(count, percent.fraction) && this.#behind.size < MAX_KINDS) this.#behind.add(label)
-    // What stands first on a line counts what the line is about: "3/10 2.3G loss 0.4: 45%".
-    const isFirst = count.at === 0 && percent.at > count.end && !isOf(count, percent.fraction)
-    const isStep = count.isHead || isFirst || this.#behind.has(label)
-    return isStep ? Math.min(percent.fraction, nestedIn(counts, percent.fraction)) : percent.fraction
-  }
-
-  /**
-   * The counts of which the percentage is a part. A count that agrees with it by chance on one line disagrees
-   * on the next.
-   */
-  #around(label: string, percent: Percent, counts: readonly Count[], isOverall: boolean): Count[] {
-    if (this.#enclosed.has(label)) return [...counts]
-    if (isOverall || this.#wholes.has(label)) return []
-    const before = counts.filter(({ isWork, at }) => isWork && at < percent.at)
-    if (before.some((count) => !isOf(count, percent.fraction)) && this.#nested.size < MAX_KINDS)
-      this.#nested.add(label)
-    return this.#nested.has(label) ? before : []
+  /** If there are too many kinds, nothing is remembered of the others. */
+  #kindOf(label: string, counts: readonly Count[]): KindOfLine {
+    const kind = this.#kinds.get(label) ?? begun()
+    if (counts.length > 0 && this.#kinds.size < MAX_KINDS) this.#kinds.set(label, kind)
+    return kind
   }
 }
