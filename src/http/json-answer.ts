@@ -9,12 +9,12 @@ import { bodyOf, unread } from "./streamed-answer.ts"
 const LARGE_BYTES = 128 * 1024
 const PIECE_BYTES = 64 * 1024
 
-/** The bytes piece by piece, as fast as the client reads them. At their end `place` is free again. */
+/** The bytes piece by piece, as fast as the client reads them. At their end `held` is disposed of. */
 async function* inPieces(
   bytes: Uint8Array<ArrayBuffer> | Promise<Uint8Array<ArrayBuffer>>,
-  place: Disposable | undefined,
+  held: Disposable | undefined,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  using _place = place
+  using _held = held
   const all = await bytes
   for (let at = 0; at < all.length; at += PIECE_BYTES) yield all.subarray(at, at + PIECE_BYTES)
 }
@@ -47,14 +47,14 @@ export function jsonAnswer(json: string, { request, caller, headers, limits }: A
   // What a write did is done, and only its answer says so, such as the lease of a claim.
   const isCounted = json.length >= LARGE_BYTES && isReadMethod(request.method)
   // A caller that is refused costs no compression.
-  const place = isCounted ? limits.holdUnread(caller, json.length, unread(request)) : undefined
+  const held = isCounted ? limits.holdUnread(caller, json.length, unread(request)) : undefined
   const body = compressedJson(json, request, headers) ?? json
   if (!(body instanceof Promise) && body.length < LARGE_BYTES) {
-    place?.[Symbol.dispose]()
+    held?.[Symbol.dispose]()
     if (body === json && wantsDigest(request)) headers["content-digest"] = digestOf(json)
     return body
   }
   // A client that leaves before its answer begins never waits for it.
   if (body instanceof Promise) body.catch(() => undefined)
-  return bodyOf(inPieces(typeof body === "string" ? Buffer.from(body) : body, place))
+  return bodyOf(inPieces(typeof body === "string" ? Buffer.from(body) : body, held))
 }

@@ -25,7 +25,7 @@ const SALVAGED_UPDATES = 256
 const RETRY_MS = 1000
 const SNAPSHOT_UPDATES = 256
 
-/** A stream's place in the history, as far as reading moves it. */
+/** A stream's seat, as far as reading the history moves it. */
 export interface ReadingSeat extends Seat {
   /** The request of the viewer. */
   readonly request: StreamRequest
@@ -49,7 +49,7 @@ interface HistoryPart {
   readonly more: boolean
 }
 
-/** Frames to send, one list after the other. The place has moved when a list is yielded. */
+/** Frames to send, one list after the other. The seat has moved when a list is yielded. */
 export type Passage = AsyncGenerator<readonly Frame[], void, undefined>
 
 /**
@@ -58,28 +58,28 @@ export type Passage = AsyncGenerator<readonly Frame[], void, undefined>
  * does not keep it.
  */
 export class HistoryReader {
-  readonly #place: ReadingSeat
+  readonly #seat: ReadingSeat
   readonly #shared: SharedByViewers
 
-  constructor(place: ReadingSeat, shared: SharedByViewers) {
-    this.#place = place
+  constructor(seat: ReadingSeat, shared: SharedByViewers) {
+    this.#seat = seat
     this.#shared = shared
   }
 
   /** The greeting, a replay or the current state, and `live`. `item` is the state of the watched item, if one is. */
   async *opening(item: Opening | undefined): Passage {
-    const { request } = this.#place
+    const { request } = this.#seat
     const { openings, random } = this.#shared
     const opening = await this.#patiently(() => openings.of(request, item))
     if (opening) {
-      yield openWith(opening, this.#place, this.#shared)
+      yield openWith(opening, this.#seat, this.#shared)
       return
     }
     const greeting = greetingOf(random())
     const from = eventId(request.lastEventId)
-    const bounds = await this.#patiently(() => openings.bounds(from ?? 0, this.#place.queueId))
+    const bounds = await this.#patiently(() => openings.bounds(from ?? 0, this.#seat.queueId))
     if (from !== undefined && isKept(from, bounds)) {
-      this.#place.cursor = from
+      this.#seat.cursor = from
       yield [greeting]
       yield* this.#replay(bounds.newest)
       return
@@ -87,13 +87,13 @@ export class HistoryReader {
     const gap =
       request.lastEventId === undefined
         ? []
-        : [this.#gap(gapAtStart(request.lastEventId, bounds, isOfAll(this.#place)))]
+        : [this.#gap(gapAtStart(request.lastEventId, bounds, isOfAll(this.#seat)))]
     yield* this.#state(item, [greeting, ...gap])
   }
 
   /** Sends a gap because the updates after an event ID are gone, then the current state and `live`. */
   async *rolledBack(from: number): Passage {
-    const { queueId } = this.#place
+    const { queueId } = this.#seat
     const { openings } = this.#shared
     const item = queueId === undefined ? undefined : await this.#patiently(() => openings.itemNow(queueId))
     const gap = { event: "gap", reason: "rolled_back", last_event_id: from, missed: null } as const
@@ -105,13 +105,13 @@ export class HistoryReader {
     const { openings } = this.#shared
     const opening = item ?? (await this.#patiently(() => openings.state()))
     if (opening) {
-      examine(opening, this.#place, this.#shared)
-      yield [...before, ...opening.frames(this.#place.wanted, pauseFor(this.#place, this.#shared))]
+      examine(opening, this.#seat, this.#shared)
+      yield [...before, ...opening.frames(this.#seat.wanted, pauseFor(this.#seat, this.#shared))]
       return
     }
     const { ids, head } = await this.#patiently(() => openings.latestOpen())
-    yield* this.#latest(ids, before, () => liveAfter(head, this.#place, this.#shared))
-    this.#place.cursor = head
+    yield* this.#latest(ids, before, () => liveAfter(head, this.#seat, this.#shared))
+    this.#seat.cursor = head
   }
 
   /**
@@ -119,18 +119,18 @@ export class HistoryReader {
    */
   async *behind(): Passage {
     const { history, broadcaster } = this.#shared
-    const { request, cursor, queueId } = this.#place
+    const { request, cursor, queueId } = this.#seat
     if (request.selection?.isAsked) {
       const answer = await request.selection.answer(history, cursor)
-      if (request.selection.isWider(queueId)) broadcaster.widen(this.#place)
+      if (request.selection.isWider(queueId)) broadcaster.widen(this.#seat)
       yield answer
     } else if (await this.#isTooFar()) {
       yield* this.#skip()
     } else {
       const { head } = broadcaster
-      const isDone = (): boolean => this.#place.cursor >= head || !this.#isWatched
+      const isDone = (): boolean => this.#seat.cursor >= head || !this.#isWatched
       const next = (): Promise<readonly Frame[]> => this.#older(head)
-      yield await (this.#place.beat ? thinnedPages(next, isDone) : next())
+      yield await (this.#seat.beat ? thinnedPages(next, isDone) : next())
     }
   }
 
@@ -138,9 +138,9 @@ export class HistoryReader {
   async *#replay(newest: number): Passage {
     for (;;) {
       const frames = await this.#older(newest)
-      const { cursor } = this.#place
+      const { cursor } = this.#seat
       if (cursor >= newest) {
-        yield [...frames, ...liveAfter(cursor, this.#place, this.#shared)]
+        yield [...frames, ...liveAfter(cursor, this.#seat, this.#shared)]
         return
       }
       yield frames
@@ -169,7 +169,7 @@ export class HistoryReader {
   /** A page of the updates with these event IDs, from an index on; undefined if the stream is no longer read. */
   async #inTurn(ids: readonly number[], from: number): Promise<HistoryPart | undefined> {
     const { turns, snapshots } = this.#shared
-    const piece = await turns.stint(this.#place.owner, async () => {
+    const piece = await turns.stint(this.#seat.owner, async () => {
       if (!this.#isWatched) return undefined
       await turns.page()
       return this.#byId(ids, from)
@@ -220,20 +220,20 @@ export class HistoryReader {
     let wanted: readonly Frame[] = []
     do {
       // A stint of its own for each page lets the other streams read in between.
-      wanted = await turns.stint(this.#place.owner, async () => {
+      wanted = await turns.stint(this.#seat.owner, async () => {
         // A stream may have been left while it waited for its turn, and many may be left at once.
         if (!this.#isWatched) return []
         await turns.page()
         return this.#page(head)
       })
-    } while (wanted.length === 0 && this.#place.cursor < head && this.#isWatched)
+    } while (wanted.length === 0 && this.#seat.cursor < head && this.#isWatched)
     // A server at rest keeps no pages.
     if (turns.isIdle) pages.clear()
     return wanted
   }
 
   async #page(head: number): Promise<readonly Frame[]> {
-    const { cursor: after, queueId } = this.#place
+    const { cursor: after, queueId } = this.#seat
     const { history, pages, onError } = this.#shared
     const read = (): Promise<FramePage> =>
       pages.of({ after, queueId }, () =>
@@ -247,14 +247,14 @@ export class HistoryReader {
         return read()
       })
       const last = frames.at(-1)?.update.id ?? 0
-      this.#place.cursor = more ? last : Math.max(last, head, after)
+      this.#seat.cursor = more ? last : Math.max(last, head, after)
       return this.#examined(frames)
     } catch (error) {
       if (isAway(error)) throw error
       const upTo = Math.min(after + SALVAGED_UPDATES, Math.max(head, after + 1))
       const ids = Array.from({ length: upTo - after }, (_, i) => after + 1 + i)
       const found = await this.#salvage(ids)
-      this.#place.cursor = upTo
+      this.#seat.cursor = upTo
       return this.#examined(
         found.filter(
           (one) => one.type === "hole" || one.update.queue_id === (queueId ?? one.update.queue_id),
@@ -265,10 +265,10 @@ export class HistoryReader {
 
   /** The wanted updates of what was read. A hole is always reported, because its content is unknown. */
   #examined(found: readonly (UpdateFrame | Hole)[]): readonly Frame[] {
-    const { wanted, queueId, beat, request } = this.#place
+    const { wanted, queueId, beat, request } = this.#seat
     const isEverything = !wanted && queueId === undefined
     if (!wanted && !beat && isWhole(found)) {
-      this.#place.last = lastSeen(request, found, this.#place.last)
+      this.#seat.last = lastSeen(request, found, this.#seat.last)
       return found
     }
     const frames = found.flatMap((one): readonly Frame[] => {
@@ -283,7 +283,7 @@ export class HistoryReader {
           }),
         ]
       }
-      this.#place.last = lastSeen(request, [one])
+      this.#seat.last = lastSeen(request, [one])
       return wanted?.(one.update) === false ? [] : [one]
     })
     return beat ? thinned(frames) : frames
@@ -296,7 +296,7 @@ export class HistoryReader {
 
   /** Whether the stream is still read, and the server goes on. */
   get #isWatched(): boolean {
-    return !this.#shared.broadcaster.draining && !this.#place.isOver
+    return !this.#shared.broadcaster.draining && !this.#seat.isOver
   }
 
   /**
@@ -305,8 +305,8 @@ export class HistoryReader {
    */
   async #isTooFar(): Promise<boolean> {
     const { history, broadcaster, maxLag } = this.#shared
-    const { cursor, queueId } = this.#place
-    if (this.#place.liveAt !== undefined || !isFar(broadcaster.head - cursor, maxLag)) return false
+    const { cursor, queueId } = this.#seat
+    if (this.#seat.liveAt !== undefined || !isFar(broadcaster.head - cursor, maxLag)) return false
     return (await this.#patiently(() => history.count(cursor, broadcaster.head, queueId))) > maxLag
   }
 
@@ -316,14 +316,14 @@ export class HistoryReader {
    */
   async *#skip(): Passage {
     const { history } = this.#shared
-    const { cursor, queueId, wanted } = this.#place
+    const { cursor, queueId, wanted } = this.#seat
     const { ids, head } = await this.#patiently(() =>
       history.latest({ of: "changed", after: cursor, queueId }),
     )
     const between = await this.#patiently(() => history.count(cursor, head, queueId))
     const missed = wanted ? null : between - ids.length
     yield* this.#latest(ids, [this.#gap({ event: "gap", reason: "slow", last_event_id: cursor, missed })])
-    this.#place.cursor = head
+    this.#seat.cursor = head
   }
 }
 
@@ -339,15 +339,15 @@ const isAway = (error: unknown): boolean => isRefusal(error, "unavailable")
 
 const retryPause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, RETRY_MS))
 
-/** Moves a stream's place to where it is once it has said an opening. */
+/** Moves a seat to where it is once it has said an opening. */
 function examine(
   opening: Opening,
-  place: ReadingSeat,
+  seat: ReadingSeat,
   { broadcaster }: Pick<SharedByViewers, "broadcaster">,
 ): void {
-  place.cursor = opening.head
-  if (!opening.isWhole) place.liveAt = broadcaster.head
-  place.last = lastSeen(place.request, opening.updates, place.last)
+  seat.cursor = opening.head
+  if (!opening.isWhole) seat.liveAt = broadcaster.head
+  seat.last = lastSeen(seat.request, opening.updates, seat.last)
 }
 
 /**
@@ -355,28 +355,28 @@ function examine(
  * paused, if it is paused or if the stream has said otherwise before.
  */
 function pauseFor(
-  place: ReadingSeat,
+  seat: ReadingSeat,
   { broadcaster }: Pick<SharedByViewers, "broadcaster">,
 ): readonly Frame[] {
-  if (place.kind !== "global") return NO_PAUSE.opening
-  const before = place.pause
-  place.pause = broadcaster.pause
-  return before === place.pause ? place.pause.opening : place.pause.change
+  if (seat.kind !== "global") return NO_PAUSE.opening
+  const before = seat.pause
+  seat.pause = broadcaster.pause
+  return before === seat.pause ? seat.pause.opening : seat.pause.change
 }
 
 /** What a stream says when it has said everything up to an event ID. */
 export const liveAfter = (
   head: number,
-  place: ReadingSeat,
+  seat: ReadingSeat,
   shared: Pick<SharedByViewers, "broadcaster" | "openings">,
-): readonly Frame[] => [...pauseFor(place, shared), shared.openings.live(head)]
+): readonly Frame[] => [...pauseFor(seat, shared), shared.openings.live(head)]
 
 /** A greeting and the frames of an opening for one stream, which has then examined everything up to its head. */
-export function openWith(opening: Opening, place: ReadingSeat, shared: SharedByViewers): readonly Frame[] {
-  examine(opening, place, shared)
-  const { wanted, beat, request } = place
+export function openWith(opening: Opening, seat: ReadingSeat, shared: SharedByViewers): readonly Frame[] {
+  examine(opening, seat, shared)
+  const { wanted, beat, request } = seat
   const greeting = greetingOf(shared.random())
-  const pause = opening.isWhole ? pauseFor(place, shared) : NO_PAUSE.opening
+  const pause = opening.isWhole ? pauseFor(seat, shared) : NO_PAUSE.opening
   if (beat) return thinned([greeting, ...opening.frames(wanted, pause)])
   if (request.selection) return [greeting, ...opening.frames(wanted, pause)]
   return shared.openings.lists.of(opening, greeting, wanted, pause)

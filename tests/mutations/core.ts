@@ -329,8 +329,8 @@ export const CORE: readonly Mistake[] = [
     [
       [
         "a stream that begins again does not say that the queue goes on",
-        "return before === place.pause ? place.pause.opening : place.pause.change",
-        "return place.pause.opening",
+        "return before === seat.pause ? seat.pause.opening : seat.pause.change",
+        "return seat.pause.opening",
       ],
     ],
   ),

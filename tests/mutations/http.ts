@@ -332,11 +332,11 @@ export const HTTP: readonly Mistake[] = [
     [
       [
         "answers that were compressed to little count as unread for ever",
-        "    place?.[Symbol.dispose]()\n",
+        "    held?.[Symbol.dispose]()\n",
         "",
       ],
       ["a write is done and refused", " && isReadMethod(request.method)", ""],
-      ["answers that were read count as unread for ever", "  using _place = place\n", "  void place\n"],
+      ["answers that were read count as unread for ever", "  using _held = held\n", "  void held\n"],
     ],
   ),
 ]

@@ -63,8 +63,8 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     [
       [
         "a claim that waits for a minute is cut",
-        "        if (body.wait !== undefined) server?.timeout(request, 0)\n        using _place",
-        "        using _place",
+        "        if (body.wait !== undefined) server?.timeout(request, 0)\n        using _held",
+        "        using _held",
       ],
     ],
   ),
@@ -140,8 +140,8 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     [
       [
         "a heartbeat that waits for a minute is cut",
-        "        server?.timeout(request, 0)\n        using _place = limits.hold(caller)\n        return workerAnswer",
-        "        using _place = limits.hold(caller)\n        return workerAnswer",
+        "        server?.timeout(request, 0)\n        using _held = limits.hold(caller)\n        return workerAnswer",
+        "        using _held = limits.hold(caller)\n        return workerAnswer",
       ],
     ],
   ),

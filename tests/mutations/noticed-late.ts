@@ -233,8 +233,8 @@ export const NOTICED_LATE: readonly Mistake[] = [
     [
       [
         "a thinned stream that is left reads for ever",
-        "      const isDone = (): boolean => this.#place.cursor >= head || !this.#isWatched",
-        "      const isDone = (): boolean => this.#place.cursor >= head",
+        "      const isDone = (): boolean => this.#seat.cursor >= head || !this.#isWatched",
+        "      const isDone = (): boolean => this.#seat.cursor >= head",
       ],
     ],
   ),

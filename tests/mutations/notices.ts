@@ -186,7 +186,7 @@ export const NOTICES: readonly Mistake[] = [
     [
       [
         "a thinned stream that has to read the history gets each item once for each page",
-        "this.#place.beat ? thinnedPages(",
+        "this.#seat.beat ? thinnedPages(",
         "false ? thinnedPages(",
       ],
     ],

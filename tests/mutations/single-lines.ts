@@ -207,7 +207,7 @@ export const SINGLE_LINES: readonly Mistake[] = [
     [
       [
         "the stream of an item says that the queue is paused",
-        '  if (place.kind !== "global") return NO_PAUSE.opening\n',
+        '  if (seat.kind !== "global") return NO_PAUSE.opening\n',
         "",
       ],
     ],

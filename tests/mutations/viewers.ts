@@ -19,7 +19,7 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "a stream that opens while the queue is paused does not say it",
-        "before === place.pause ? place.pause.opening : place.pause.change",
+        "before === seat.pause ? seat.pause.opening : seat.pause.change",
         "NO_PAUSE.opening",
       ],
     ],
@@ -170,8 +170,8 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "a page beyond the head leaves the cursor behind it, and the updates are sent twice",
-        "this.#place.cursor = more ? last : Math.max(last, head, after)",
-        "this.#place.cursor = more ? last : head",
+        "this.#seat.cursor = more ? last : Math.max(last, head, after)",
+        "this.#seat.cursor = more ? last : head",
       ],
     ],
   ),
@@ -181,7 +181,7 @@ export const VIEWERS: readonly Mistake[] = [
     [
       [
         "a stream that has not said live yet is told that it is slow",
-        "this.#place.liveAt !== undefined || !isFar",
+        "this.#seat.liveAt !== undefined || !isFar",
         "!isFar",
       ],
     ],

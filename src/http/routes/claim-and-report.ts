@@ -152,7 +152,7 @@ export const workerRoutes = (
       `${API}/queue/claim`,
       async ({ body, request, server, set, caller }) => {
         if (body.wait !== undefined) server?.timeout(request, 0)
-        using _place = body.wait === undefined ? undefined : limits.hold(caller)
+        using _held = body.wait === undefined ? undefined : limits.hold(caller)
         const claimed = await claimOnce(workers, repeated, body, request, caller)
         if (claimed) return claimed
         if (workers.presence.isDraining(body.worker, body.instance)) set.headers["drain"] = "true"
@@ -207,7 +207,7 @@ export const workerRoutes = (
         const waitS = bounded(query.wait, 0, MAX_HOLD_S)
         if (waitS === 0) return workerAnswer(await workers.heartbeat(Number(id), token))
         server?.timeout(request, 0)
-        using _place = limits.hold(caller)
+        using _held = limits.hold(caller)
         return workerAnswer(await held({ workers, streams }, Number(id), token, waitS * 1000, request.signal))
       },
       {

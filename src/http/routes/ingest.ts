@@ -90,7 +90,7 @@ export const ingestRoutes = (
       const id = Number(itemId)
       const token = leaseOf(request, query)
       const asked = ingestingOf(name, query)
-      using _place = limits.hold(caller, "output")
+      using _held = limits.hold(caller, "output")
       // A renderer may print nothing for minutes.
       server?.timeout(request, 0)
       const lease = token === undefined ? undefined : await workers.heartbeat(id, token)

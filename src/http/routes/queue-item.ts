@@ -79,7 +79,7 @@ export const queueRoutes = (
         if (wait === undefined) return readItem(queue, forecasts, Number(id))
         server()?.timeout(request, 0)
         const waitMs = bounded(timeout, DEFAULT_WAIT_S, MAX_WAIT_S) * 1000
-        using _place = limits.hold(caller)
+        using _held = limits.hold(caller)
         using limit = timeLimit(request.signal, waitMs, caller.ended)
         await streams.finished(Number(id), limit.signal)
         checkStillIn(caller)

@@ -68,16 +68,16 @@ const utf8 = new TextEncoder()
 const CHARGED_BYTES = 64 * 1024
 
 /**
- * The bytes of an answer. When they end, `place` is free again. A large answer makes the caller's next
+ * The bytes of an answer. When they end, `held` is disposed of. A large answer makes the caller's next
  * requests wait. Only a write shows that a reader is gone, so after a day without a write `giveUp` is called.
  */
 async function* bytesOf(
   events: AsyncGenerator<OutputEvent>,
   { head, writer }: OutputFormat,
   charge: (bytes: number) => void,
-  { place, giveUp }: { readonly place: Disposable | undefined; readonly giveUp: () => void },
+  { held, giveUp }: { readonly held: Disposable | undefined; readonly giveUp: () => void },
 ): AsyncGenerator<Uint8Array> {
-  using _place = place
+  using _held = held
   using silence = limitSilence(giveUp)
   if (head !== "") yield utf8.encode(head)
   const write = writer()
@@ -118,10 +118,10 @@ async function outputAnswer(
   const events = await output.read(id, asked, signal)
   // A text cannot carry keepalives while nothing is printed, so its connection has no time limit.
   if (asked.isFollowed && format.head === "") server?.timeout(request, 0)
-  const place = asked.isFollowed ? limits.hold(caller, "answer", signal) : undefined
+  const held = asked.isFollowed ? limits.hold(caller, "answer", signal) : undefined
   const charge = (bytes: number): void => limits.charge(caller, bytes)
   const bytes = bytesOf(events, format, charge, {
-    place,
+    held,
     giveUp: () => over.abort(),
   })
   return new Response(bodyOf(bytes), { headers: { "content-type": format.contentType, ...UNBUFFERED } })
@@ -155,7 +155,7 @@ export const outputRoutes = (app: AppWithCaller, output: Output, { limits }: Cal
       `${API}/queue/:id/output`,
       async ({ params: { id }, query, request, server, caller }): Promise<OutputStored> => {
         const token = requiredLease(request, query)
-        using _place = limits.hold(caller, "output")
+        using _held = limits.hold(caller, "output")
         const attempt = numberIn(query.attempt)
         const from = numberIn(query.offset)
         const writer = output.writer(Number(id), token, (stored) => printing(stored, token, attempt), from)
