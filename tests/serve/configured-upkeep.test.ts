@@ -70,6 +70,6 @@ test("what is refused, and what health says, follows from how full the database 
   // Between two rounds a commit fills it.
   used = 101 * 1e6
   room.onCommit()
-  while (!isRefused(() => room.check())) await Promise.resolve()
+  while (!isRefused(() => room.check())) await new Promise(setImmediate)
   expect(await seen(50)).toEqual([false, false])
 })
