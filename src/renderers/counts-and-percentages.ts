@@ -187,7 +187,11 @@ export class CountsAndPercentages {
       fraction:
         several?.fraction ??
         (around.length > 0 ? nestedIn(around, percent.fraction) : leastOf(kind, percent, counts)),
-      look: this.#lookOf({ text, isRedrawn }, percent, all, counts.length > 0),
+      look: {
+        ...this.#lookOf({ text, isRedrawn }, percent, all, counts.length > 0),
+        // Behind "step 3/4, pass 1", the fraction is already that of all steps.
+        ordinal: () => (around.length > 0 ? undefined : ordinalIn(text.slice(0, percent.at))),
+      },
       // Until now, any of several bars was the whole.
       isEnclosed: isEnclosed || isNew,
       // The count of one of several is not that of all.
@@ -198,7 +202,12 @@ export class CountsAndPercentages {
   }
 
   /** How a line looks; `isCounted`: it has a count that is not that of the bar itself. */
-  #lookOf({ text, isRedrawn }: Shown, percent: Percent, all: readonly Count[], isCounted: boolean): LineLook {
+  #lookOf(
+    { text, isRedrawn }: Shown,
+    percent: Percent,
+    all: readonly Count[],
+    isCounted: boolean,
+  ): Omit<LineLook, "ordinal"> {
     return {
       isRedrawn,
       hasDrawing: hasDrawing(text),
@@ -210,7 +219,6 @@ export class CountsAndPercentages {
       isHead: HEAD.test(text),
       isNoun: () =>
         isNoun(text.slice(0, MOST_WORDS), percent.fraction) && isConfirmed(text, percent) !== true,
-      ordinal: () => ordinalIn(text.slice(0, percent.at)),
       isSummary: !isCounted && FIGURE.test(text.slice(0, percent.at)),
     }
   }

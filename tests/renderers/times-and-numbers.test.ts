@@ -58,6 +58,7 @@ const NUMBERED: readonly Program[] = [
     99,
     100,
   ],
+  ["a pass of a step", each([0, 20, 40], (n) => `\rstep 3/4, pass 1: ${n}%`), 60, 60],
   ["the name of a song", each(TENTHS, (n) => `\rsong 1: ${n * 10}%`), 99, 100],
   ["a later frame, which may be the only one", each(TENTHS, (n) => `\rFrame 250: ${n * 10}%`), 99, 100],
   [
