@@ -66,7 +66,15 @@ async function rest(): Promise<void> {
   if (performance.now() - beginMs > WORK_MS) await new Promise((resolve) => void setTimeout(resolve, REST_MS))
 }
 
-const ORDER = [asc(section), asc(rank), asc(place), asc(queueItems.id)]
+/**
+ * The order of the queue. To find the items of one status it leaves out the section, which they have in common: with it,
+ * SQLite would read all other items of that section, too. Those of a song have an index with the section.
+ */
+function orderOf({ status, songId }: ListQuery): SQL[] {
+  const order = [asc(rank), asc(place), asc(queueItems.id)]
+  return status === undefined || songId !== undefined ? [asc(section), ...order] : order
+}
+
 const PLACE = { section, rank, place, id: queueItems.id }
 const bytes = sql<number>`octet_length(${queueItems.title}) + octet_length(${queueItems.error_message}) + octet_length(${queueItems.metadata})`
 
@@ -104,7 +112,7 @@ export class Listing implements Slices {
       .select(PLACED)
       .from(queueItems)
       .where(and(this.#where(query, start), end && beside("<=", end, query.status), ...words.map(candidates)))
-      .orderBy(...ORDER)
+      .orderBy(...orderOf(query))
       .limit(limit)
     const rows = placedRows(selected.values())
     if (words.length > 0) this.#adapt(process.threadCpuUsage(this.#before))
@@ -127,7 +135,7 @@ export class Listing implements Slices {
       .select({ bytes: bytes.as("bytes") })
       .from(queueItems)
       .where(where)
-      .orderBy(...ORDER)
+      .orderBy(...orderOf(query))
       .limit(most.items)
       .as("slice")
     const total = this.#db
@@ -139,7 +147,7 @@ export class Listing implements Slices {
       .select(PLACE)
       .from(queueItems)
       .where(where)
-      .orderBy(...ORDER)
+      .orderBy(...orderOf(query))
     return last
       .limit(1)
       .offset(most.items - 1)
@@ -151,7 +159,7 @@ export class Listing implements Slices {
       .select({ ...PLACE, bytes })
       .from(queueItems)
       .where(this.#where(query, start))
-      .orderBy(...ORDER)
+      .orderBy(...orderOf(query))
       .limit(most.items + 1)
       .all()
     return endOfSlice(items, most)
@@ -161,10 +169,10 @@ export class Listing implements Slices {
     // A deleted item has no section, so it is beyond no place.
     const any = start ? undefined : sql`${section} >= 0`
     return and(
-      status === undefined
-        ? any
-        : and(isNull(deleted_at), eq(queueItems.status, status), eq(section, SECTIONS[status])),
-      songId === undefined ? undefined : eq(queueItems.song_id, songId),
+      status === undefined ? any : and(isNull(deleted_at), eq(queueItems.status, status)),
+      songId === undefined
+        ? undefined
+        : and(eq(queueItems.song_id, songId), status && eq(section, SECTIONS[status])),
       start && beside(">", start, status),
     )
   }

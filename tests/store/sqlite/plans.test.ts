@@ -257,6 +257,7 @@ test.each([false, true])(
         .map((detail) => `${detail}: ${text}`),
     )
     expect(faults).toEqual([])
+    checkStatusIndex(client, texts)
     const slices = texts.filter((text) => text.includes("instr(") && text.includes(") <= (?"))
     expect([slices.length > 0, texts.filter((text) => isOpenEnded(text, planOf(client, text)))]).toEqual([
       true,
@@ -264,6 +265,13 @@ test.each([false, true])(
     ])
   },
 )
+
+/** Checks that of a status of which there are few items the many others of its section are not read. */
+function checkStatusIndex(client: Database, texts: readonly string[]): void {
+  const ofStatus = texts.filter((text) => text.includes('"queue_items"."status" = ?'))
+  const passing = ofStatus.filter((text) => !/queue_items_(?:status|song)/.test(planOf(client, text)))
+  expect([ofStatus.length > 0, passing]).toEqual([true, []])
+}
 
 const planOf = (client: Database, text: string): string =>
   client
