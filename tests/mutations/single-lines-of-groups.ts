@@ -130,8 +130,8 @@ export const LINES_OF_GROUPS: readonly Mistake[] = [
       ],
       [
         "a deleted item is decided on",
-        "    if (change?.deleted) this.#recent.delete(id)\n    else if (kept",
-        "    if (kept",
+        "    if (change?.deleted) this.#recent.delete(id)\n    else this",
+        "    this",
       ],
     ],
   ),

@@ -277,7 +277,7 @@ export class GroupCommit {
       const statuses = decisions.said.filter((one) => kept.has(one.queue_id)).map(({ status }) => status)
       const seconds = (performance.now() - askedMs) / 1000
       this.#options.observed.onCommit?.({ writes: writes.length, seconds, statuses })
-      for (const row of decisions.changed) this.#remember(row, kept)
+      for (const row of decisions.changed) this.#remember(row)
     }
     const again: WaitingWrite[] = []
     for (const { write, attempt } of attempts) {
@@ -344,10 +344,11 @@ export class GroupCommit {
     return decisions
   }
 
-  #remember({ now, before, change }: DecidedRow, kept: ReadonlySet<number>): void {
+  /** Keeps a row as it was decided. One that was not stored is forgotten with the decisions on it, which are made again. */
+  #remember({ now, before, change }: DecidedRow): void {
     const { id } = now.item
     if (change?.deleted) this.#recent.delete(id)
-    else if (kept.has(id)) this.#recent.set(id, { stored: now, version: before.version + 1 })
+    else this.#recent.set(id, { stored: now, version: before.version + 1 })
   }
 }
 
