@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { DatabaseClock } from "../../../src/store/postgres/database-clock.ts"
 
@@ -21,6 +21,19 @@ test("the clock is the database's, counted on between answers, and measuring nev
   expect(clock.now()).toBeGreaterThanOrEqual(before)
   expect(clock.steadyMs()).toBeWithin(clock.now() - 5, clock.now() + 5)
   expect(jumps).toEqual([])
+})
+
+test("the time of an answer is taken for that of the middle between its question and itself", () => {
+  let nowMs = 5000
+  using _now = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const clock = new DatabaseClock(() => undefined)
+  clock.sample(1_000_000, 3000)
+  expect(clock.now()).toBe(1_001_000)
+  nowMs += 250
+  expect(clock.now()).toBe(1_001_250)
+  // A shorter way says it more exactly.
+  clock.sample(1_001_500, 5050)
+  expect(clock.now()).toBe(1_001_600)
 })
 
 test.each([3_600_000, -3_600_000])(
