@@ -5,6 +5,8 @@ import { STEPS, type StepTrace, type Trace } from "./trace.ts"
 
 /** If the percentages of a step begin by more points than this below what was reached before, they are the step's own. */
 const OWN_BAR = 20
+/** Words that stand this many points away from where they stood in the runs name another step. */
+const ELSEWHERE = 20
 /** A line with fewer points does not show how a run went. */
 const MIN_POINTS = 3
 
@@ -48,12 +50,74 @@ function countedAt(
   return `${index} ${unit === "" || unit.includes(IN_WORDS) ? IN_WORDS : unit}`
 }
 
+/** A part of the bar, in percent. */
+interface PartOfBar {
+  readonly from: number
+  readonly to: number
+}
+
 /** What is known of the steps of some runs without comparing them. */
 export interface KnownSteps {
-  /** Their names, as they are and without the numbers in them. */
-  readonly names: ReadonlySet<string>
+  /** By name, as it is and without the numbers in it: from where to where on the bar the steps of that name went. */
+  readonly stretches: ReadonlyMap<string, PartOfBar>
+  /** The order of the names in each run: see `orderOf`. */
+  readonly orders: readonly (readonly string[])[]
+  /** Of the steps of attempts: whether they came in the order of a run. */
+  readonly isInOrder: WeakMap<readonly StepTrace[], boolean>
   /** What each run counts in exactly one of its steps, and at the same place. */
   readonly counted: ReadonlySet<string>
+}
+
+/** See `KnownSteps`. */
+function stretchesOf(runs: readonly Run[]): Map<string, PartOfBar> {
+  const all = new Map<string, PartOfBar>()
+  for (const { steps } of runs) {
+    let reached = 0
+    for (const [i, { name, from, lines }] of steps.entries()) {
+      const begins = lines.percent?.[0]?.[0] ?? from ?? reached
+      reached = lines.percent?.at(-1)?.[0] ?? begins
+      const next = steps[i + 1]
+      const ends = next ? Math.max(reached, next.lines.percent?.[0]?.[0] ?? next.from ?? 0) : 100
+      const series = withoutDigits(name)
+      const known = all.get(series) ?? { from: begins, to: ends }
+      all.set(series, { from: Math.min(known.from, begins), to: Math.max(known.to, ends) })
+    }
+  }
+  for (const name of runs.flatMap(({ steps }) => steps.map((step) => step.name))) {
+    const ofSeries = all.get(withoutDigits(name))
+    if (ofSeries) all.set(name, ofSeries)
+  }
+  return all
+}
+
+/** The names of some steps without the numbers in them, each series only once. */
+const orderOf = (steps: readonly StepTrace[]): string[] =>
+  steps.map(({ name }) => withoutDigits(name)).filter((name, i, all) => name !== all[i - 1])
+
+/** Whether a name comes again after another one. */
+const comesAgain = (order: readonly string[]): boolean => new Set(order).size < order.length
+
+/** Whether an order has these names one after the other, perhaps with others between them. */
+function isPartOf(names: readonly string[], order: readonly string[]): boolean {
+  let i = 0
+  for (const name of names) {
+    i = order.indexOf(name, i) + 1
+    if (i === 0) return false
+  }
+  return true
+}
+
+/**
+ * Whether the steps of an attempt, without those that no run had, came in the order of a run. There is no such order if
+ * words come again after others in a run: then they only say what is being done just now.
+ */
+function areInOrder(steps: readonly StepTrace[], { stretches, orders, isInOrder }: KnownSteps): boolean {
+  const judged = isInOrder.get(steps)
+  if (judged !== undefined) return judged
+  const told = orderOf(steps).filter((name) => stretches.has(name))
+  const is = !orders.some(comesAgain) && orders.some((order) => isPartOf(told, order))
+  isInOrder.set(steps, is)
+  return is
 }
 
 /** The counts of a run's steps that show which step it is: no other step of the run counts the same. */
@@ -65,21 +129,32 @@ function countsOf({ steps }: Run): ReadonlySet<string> {
 
 /** See `KnownSteps`. */
 export function knownSteps(runs: readonly Run[]): KnownSteps {
-  const names = new Set(runs.flatMap(({ steps }) => steps.flatMap(({ name }) => [name, withoutDigits(name)])))
   const [first = new Set<string>(), ...others] = runs.map(countsOf)
-  return { names, counted: new Set([...first].filter((key) => others.every((keys) => keys.has(key)))) }
+  return {
+    stretches: stretchesOf(runs),
+    orders: runs.map(({ steps }) => orderOf(steps)),
+    isInOrder: new WeakMap(),
+    counted: new Set([...first].filter((key) => others.every((keys) => keys.has(key)))),
+  }
 }
 
 /**
- * Whether an attempt now says something that no run said: the title of a song, or the name of a file. That names no step
- * that a run had, unless it is known by what it counts.
+ * Whether the words of an attempt name no step that a run had: the title of a song or the name of a file, unless it is
+ * known by what it counts; words that come in another order than in each run; and words that now stand at another place
+ * of the bar.
  */
-export function isInOtherWords({ steps, latest }: Trace, { names, counted }: KnownSteps): boolean {
+export function isInOtherWords({ steps, latest, from }: Trace, known: KnownSteps): boolean {
   const last = steps.at(-1)
-  if (!last || last.name === "" || last.total !== undefined || names.has(last.name)) return false
-  if (names.has(withoutDigits(last.name))) return false
-  const key = countedAt(last, latest.unit)
-  return key === undefined || !counted.has(key)
+  if (!last || last.name === "" || last.total !== undefined) return false
+  const { stretches, counted } = known
+  const stretch = stretches.get(last.name) ?? stretches.get(withoutDigits(last.name))
+  if (!stretch) {
+    const key = countedAt(last, latest.unit)
+    return key === undefined || !counted.has(key)
+  }
+  const percent = latest.percent?.[0] ?? from
+  const isElsewhere = from < stretch.from - ELSEWHERE || percent > stretch.to + ELSEWHERE
+  return isElsewhere || !areInOrder(steps, known)
 }
 
 /** These runs as if each had one step, in which its percentages went on; without those that reported none. */

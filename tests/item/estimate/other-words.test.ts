@@ -5,7 +5,7 @@ import { learn } from "../../../src/item/estimate/experience.ts"
 import { MAX_STEPS } from "../../../src/item/estimate/trace.ts"
 import { chance } from "./chance.ts"
 import type { Attempt, Told } from "./histories.ts"
-import { figuresOf, runOf, scoresOf, traceOf } from "./replay.ts"
+import { figuresOf, runOf, scored, scoresOf, traceOf } from "./replay.ts"
 
 /** Attempts whose words are never the same twice: each paints so many lines of another song. */
 function songs(seed: number, [least, most]: readonly [number, number], barAt: (part: number) => number) {
@@ -78,6 +78,60 @@ test("after more steps than are kept, a percentage that begins again in each doe
   const { steps } = runOf({ item: 1, kind: "song", worker: "box", seconds: 1000, reports, totals: {} })
   expect(steps).toHaveLength(MAX_STEPS)
   expect(steps.at(-1)?.lines.percent?.at(-1)).toEqual([90, 9])
+})
+
+/** An attempt of 200 s whose percentage goes on evenly, and which says each of these words up to a percentage. */
+const evenly = (words: readonly (readonly [upTo: number, words: string])[]): Attempt => ({
+  item: 1,
+  kind: "song",
+  worker: "box",
+  seconds: 200,
+  reports: Array.from({ length: 198 }, (_, at): Told => {
+    const [, current_step] = words.find(([upTo]) => at / 2 < upTo) ?? [0, "Upload"]
+    return { at, current_step, progress: Math.floor(at / 2) }
+  }),
+  totals: {},
+})
+const drawAndEncode = (each: number): Attempt =>
+  evenly(
+    Array.from({ length: 100 / each }, (_, i) => [(i + 1) * each + 0.5, i % 2 === 0 ? "Draw" : "Encode"]),
+  )
+
+test.each([
+  ["come again as often as there is work", drawAndEncode(10), drawAndEncode(25)],
+  [
+    "come in another order",
+    evenly([
+      [40, "Draw"],
+      [50, "Wait"],
+      [90, "Encode"],
+    ]),
+    evenly([
+      [40, "Draw"],
+      [80, "Encode"],
+      [90, "Wait"],
+    ]),
+  ],
+  [
+    "stand at another place of the bar",
+    evenly([
+      [20, "Draw"],
+      [90, "Encode"],
+    ]),
+    evenly([
+      [70, "Draw"],
+      [90, "Encode"],
+    ]),
+  ],
+])("words that %s leave the percentages to follow, from the second run on", (_, one, other) => {
+  for (const [run, now] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    const { barMean, barWorst } = scored(now, [run])
+    expect(barMean).toBeLessThan(4)
+    expect(barWorst).toBeLessThan(21)
+  }
 })
 
 /** An attempt of these steps, each with its seconds. */
