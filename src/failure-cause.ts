@@ -5,12 +5,18 @@ const CAUSE =
 const CONSEQUENCE =
   /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
 /**
- * Lines in which other programs report that they give up, or that a program below them did, after the cause. They refer to what was said before, or their
- * only reason is a number, or they name only a file: "render aborted due to errors", "a complete log of this run can be
- * found in", "Render engine failed: 999", "Can't parse file 'a.scad'!". Those that name the reason themselves do not: "aborted due to error: disk full", "disk full, exiting".
+ * Lines in which other programs report that they give up, or that a program below them did, after the cause. They refer
+ * to what was said before, or their only reason is a number, or they name only a file, or they ask for something: "render
+ * aborted due to errors", "a complete log of this run can be found in", "Render engine failed: 999", "BUILD FAILED in 3s",
+ * "Can't parse file 'a.scad'!". Those that name the reason themselves do not: "aborted due to error: disk full", "disk
+ * full, exiting", "Build failed: no scene".
  */
 const GIVING_UP =
-  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$|\bexit(?:ed)?(?: with)?(?: (?:non-zero )?(?:exit )?(?:code|status|value))?:? ?-?\d+\W*$|^build failed\b|^failure: build failed\b|^execution failed for \w+|^(?:\w+: )?this (?:job|task) failed\b|^error in rule \w+:$|\blook above\b|^(?:\S+: line \d+: +\d+ )?aborted(?: \(core dumped\))?(?: {2,}\S.*)?$/i
+  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$|^(?:failure: )?build failed(?: in [\d.]+\w.*| with an exception)?\W*$|^execution failed for task \S+$|^(?:\w+: )?this (?:job|task) failed\W*$|^\s*please\b|^error in rule \w+:$|\blook above\b|^(?:\S+: line \d+: +\d+ )?aborted(?: \(core dumped\))?(?: {2,}\S.*)?$/i
+/** The exit code of a program at the end of a line. */
+const EXITED = /\bexit(?:ed)?(?: with)?(?: (?:non-zero )?(?:exit )?(?:code|status|value))?:? ?-?\d+\W*$/i
+/** Words that say that something failed, and not why. */
+const FAILED = /\b(?:error|exception|fail(?:ed|ure)|fatal)\b/gi
 /**
  * What was counted and did not happen: "0 errors, 2 warnings", "frames failed: 0". But "frame 0 failed" is one that
  * failed, and "error: 0 frames found" a cause.
@@ -30,7 +36,7 @@ const EXIT_CODE = /^(?:.{1,200}: )?the command ended with code (\d+)/
 const CRASHED = /^Writing: (.+\.crash\.txt)$/
 /** Lines that only say how a program is called, where to read on, or that a program below it failed. */
 const HINT =
-  /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |please |\w+: https?:\/\/\S+$|note: (?:run with|some details) |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
+  /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |(?:troubleshooting|docs?|documentation|help|more): https?:\/\/\S+$|note: (?:run with|some details) |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
 /** A Python program says with it that another program failed. */
 const FAILED_BELOW = /\bCalledProcessError\b/
 /** Blender 5 puts a stroke before all lines of a traceback but the first. */
@@ -48,6 +54,10 @@ const ERROR_NAME = /(?<![\w./\\-])[\w.]*[a-z\d](?:Error|Exception)\b(?!\.\w)/
 /** Whether a line names a cause; a count of zero, such as `0 errors`, is no cause. */
 const namesCause = (line: string): boolean =>
   ERROR_NAME.test(line) || (CAUSE.test(line) && CAUSE.test(line.replace(NONE, "")))
+
+/** Whether a line only says that the program, or one below it, gives up: its reason stands above it. */
+const givesUp = (line: string): boolean =>
+  GIVING_UP.test(line) || (EXITED.test(line) && !CAUSE.test(line.replace(EXITED, "").replace(FAILED, "")))
 
 /** Something thrown, with its message: "Oops: scene is empty". */
 const THROWN = /^(?:(?:uncaught|unhandled)\b[^:]*|[a-z_$][\w.$]*): \S/i
@@ -70,8 +80,9 @@ function withoutPrefix(lines: readonly string[]): readonly string[] {
 
 /** A line that ends with a colon, with the one that it announces: "Fatal server error:" and the reason below it. */
 function withAnnounced(found: string, lines: readonly string[]): string {
-  const next = found.endsWith(":") && lines[lines.lastIndexOf(found) + 1]
-  return next ? `${found} ${next.trim()}` : found
+  const at = found.endsWith(":") ? lines.lastIndexOf(found) : -1
+  const next = at < 0 ? undefined : lines[at + 1]
+  return next === undefined || FIGURES.test(next) ? found : `${found} ${next.trim()}`
 }
 
 /** Figures of a bar, a rate or an encoder: they name no cause. */
@@ -92,7 +103,7 @@ function ofOther(lines: readonly string[]): string | undefined {
   const named = lines.filter((one) => namesCause(one) && !WARNING.test(one))
   const what = lines.findLast((one) => WHAT.test(one))
   if (what !== undefined) return WHAT.exec(what)?.[1]
-  const telling = named.filter((one) => !GIVING_UP.test(one))
+  const telling = named.filter((one) => !givesUp(one))
   const found = telling.findLast((one) => !NPM.test(one)) ?? telling.at(-1) ?? named[0]
   // A beginning that also stands alone, as npm's, says nothing: the first line that goes on says the most.
   const beginning = named.find((one) => found?.startsWith(one)) ?? ""
