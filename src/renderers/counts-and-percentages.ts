@@ -173,6 +173,7 @@ export class CountsAndPercentages {
     const kind = this.#kindOf(label, counts)
     const isEnclosed = learns(kind, percent, counts)
     const around = countsAround(kind, percent, counts, OVERALL.test(text.slice(0, percent.at)))
+    const isCounted = around.length > 0 || counts.some(({ at }) => at < percent.at)
     const [outermost] = around
     const same = all.find((count) => isOf(count, percent.fraction))
     const beside = same ?? all.find(({ isWork }) => isWork)
@@ -189,8 +190,8 @@ export class CountsAndPercentages {
         (around.length > 0 ? nestedIn(around, percent.fraction) : leastOf(kind, percent, counts)),
       look: {
         ...this.#lookOf({ text, isRedrawn }, percent, all, counts.length > 0),
-        // Behind "step 3/4, pass 1", the fraction is already that of all steps.
-        ordinal: () => (around.length > 0 ? undefined : ordinalIn(text.slice(0, percent.at))),
+        // Behind "step 3/4, pass 1" or "[3/4] pass 1", the fraction is already that of all steps.
+        ordinal: () => (isCounted ? undefined : ordinalIn(text.slice(0, percent.at))),
       },
       // Until now, any of several bars was the whole.
       isEnclosed: isEnclosed || isNew,

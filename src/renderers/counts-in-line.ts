@@ -149,9 +149,11 @@ const PROPERTY = /^[\p{L}\p{N} _()/-]+ ?[:=] ?\d+ ?(?:\/|of) ?\d+$/u
 const DONE =
   /(?<![\p{L}\p{N}_/\\.-]|\b(?:not|be|being) )(?:done|saved|finished|rendered|completed?|(?:trans|en)coded|exported|written|wrote|processed|converted|generated|created|drawn|baked|composited|denoised|upscaled|extracted|copied|uploaded)(?![\p{L}\p{N}_/\\-]|\.[\p{L}\p{N}])/iu
 
-/** One of several things by its number, without their total: "Frame 1", "Epoch 0", but not "song 1", which may be its name. */
-const ORDINAL =
-  /(?<!\p{L})(?:animation|scene|shot|segment|chunk|part|pass|phase|stage|round|image|picture|frame|batch|epoch) ?#?(\d+)(?:: |(?!\d)[^\d/]*$)/iu
+/**
+ * One of several things by its number, without their total: "Pass 1", "Epoch 0". But "Frame 1", "scene 1" or "song 1" may
+ * be the only one, and "pass 1.mp4" is the name of a file.
+ */
+const ORDINAL = /(?<!\p{L})(?:animation|pass|phase|stage|epoch) ?#?(\d+)(?!\.\w)(?:: |(?!\d)[^\d/]*$)/iu
 
 /** The number of one of several things, if the text before a figure names it and not how many there are. */
 export const ordinalIn = (before: string): string | undefined => ORDINAL.exec(before)?.[1]

@@ -48,6 +48,12 @@ const TIMES = new RegExp(
   `(?<![\\w.,:/<+-])(${TIME}|\\d{1,6}\\.\\d{1,6}) ?(?:/|out of|of|von|de|di|sur|z|из) ?(${TIME})(?![\\w:/%]|[.,]\\d)`,
   "giu",
 )
+/**
+ * But how long something runs or took, of how long it may or mostly takes, is no progress: "rendering: elapsed 0:05 / 5:00",
+ * "frame 3 rendered in 1.2s / 2.0s".
+ */
+const DURATION =
+  /\b(?:elapsed|time-?out|took|limit|budget|avg|average|mean|eta|remaining|left)\b|\b(?:in|after|every|time):? ?$/iu
 /** The most characters beside a figure that are searched for its name. */
 const MAX_NAME = 40
 /** The largest difference between a percentage and the bytes from which it was rounded. */
@@ -109,12 +115,15 @@ function bytesIn(text: string): Percent | undefined {
 const secondsIn = (time: string): number =>
   time.split(/[:hm]/).reduce((sum, part) => sum * 60 + Number.parseFloat(part.replace(",", ".")), 0)
 
+const isDuration = (text: string, at: number): boolean =>
+  DURATION.test(text.slice(0, at)) || DURATION.test(text.slice(at))
+
 /** How far a song or a video is, if a line shows one pair of times; undefined otherwise. */
 export function timesIn(text: string): Percent | undefined {
   const times = onlyOne([...text.matchAll(TIMES)])
   const fraction = secondsIn(times?.[1] ?? "") / secondsIn(times?.[2] ?? "")
   // Without a word of work, it may be how long something waits or has run.
-  return times && fraction <= 1 && !isNoun(text, 0)
+  return times && fraction <= 1 && !isDuration(text, times.index) && !isNoun(text, 0)
     ? { ...found(text, times, fraction), whole: times[2] }
     : undefined
 }
