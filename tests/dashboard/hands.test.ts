@@ -355,6 +355,32 @@ page("at a hand-over between two items", () => {
     }
   })
 
+  test("rows stay as high as they are, however long ago their items ended, and figures, however long their line is", async () => {
+    for (const song_id of [1, 2]) await finish(await here.server.add({ song_id }), "completed")
+    const id = await here.server.add({ song_id: 3 })
+    await run(id)
+    await here.server.put(id, { status: "failed", error_message: "No space left on the device. ".repeat(9) })
+    await open()
+    await tab.until(`document.querySelectorAll(".finished .row, .failed .row").length === 4`)
+    const rows = `["1 s", "9 s", "59 s", "59 min", "9 h 59 min", "23 h", "6 d"].map((ago) =>
+      [...document.querySelectorAll(".finished .row, .failed .row")].map((row) => {
+        row.querySelector(".since").textContent = ago + " ago"
+        return row.offsetHeight
+      }).join())`
+    const figures = `[1, 2, 9, 30].map((many) => {
+      document.querySelector(".lately").textContent = "Today 41 completed ".repeat(many)
+      return document.querySelector(".top").offsetHeight
+    })`
+    const heightsOf = async (drawn: string): Promise<number> =>
+      new Set(await tab.evaluate<unknown[]>(drawn)).size
+    for (const width of [1440, 1360, 1280, 1200, 1100, 820, 390]) {
+      await tab.resize(width)
+      // A phone shows all of the line.
+      for (const drawn of width < 640 ? [rows] : [rows, figures])
+        expect([width, await heightsOf(drawn)]).toEqual([width, 1])
+    }
+  })
+
   test("the lanes grow once a single item has been running for a while", async () => {
     for (const song_id of [1, 2]) await run(await here.server.add({ song_id }))
     await open()
