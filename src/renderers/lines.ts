@@ -42,7 +42,7 @@ const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress, so most output is skipped quickly. */
 const FIGURES =
-  /\d\s?[%/]|\d ?(?:[kmgt]i?b|s|secs?|seconds) ?(?:\/|(?:out )?of|von|de|di|sur|z|из) ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|ze?|din|dari|trên|από|מתוך|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|[०-९০-৯๐-๙]\s?[%/]|progress|per ?cent/i
+  /\d\s?[%/]|\d ?(?:[kmgt]i?b|s|secs?|seconds) ?(?:\/|(?:out )?of|von|de|di|sur|z|из) ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|ze?|din|dari|trên|από|מתוך|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|[०-९০-৯๐-๙]\s?[%/]|progress|per ?cent|pct=\d/i
 const DIGIT = /[\d０-９٠-٩۰-۹०-९০-৯๐-๙]/
 /** The most bars inside counts that are distinguished. */
 const MAX_INSIDE = 64

@@ -28,7 +28,7 @@ const OF_HUNDRED = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) ?\/ ?100 ?%(?![\w%]|\/
 const EACH = new RegExp(PERCENT.source, "giu")
 /** "progress: 45", "percentage: 45", "Percentage of rendering done: 45", but not "cpu_percent: 45". */
 const WORD =
-  /(?<![\p{L}\p{N}])(?:progress|(?<!_)pct(?==)|(?<!_)percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,\d| ?[/%]| (?:out )?of\b)/iu
+  /(?<![\p{L}\p{N}])(?:progress|(?<![_.])pct(?==)|(?<!_)percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,\d| ?[/%]| (?:out )?of\b)/iu
 /** In JSON, "percent" often means the load of a processor, not progress: {"cpu":{"percent":45}}. */
 const IN_JSON = /(?:"progress"|'progress') ?: ?(\d{1,3}(?:\.\d+)?)(?= ?(?:[,}]|$))/giu
 /** A key of two words, which is never a fraction: "percentComplete": 45, completion_percentage=45. */
@@ -54,6 +54,8 @@ const TIMES = new RegExp(
  */
 const DURATION =
   /\b(?:elapsed|time-?out|took|limit|budget|avg|average|mean|eta|remaining|left)\b|\b(?:in|after|every|time):? ?$/iu
+/** A line with more characters than this is not searched for times. */
+const MOST_WITH_TIMES = 200
 /** The most characters beside a figure that are searched for its name. */
 const MAX_NAME = 40
 /** The largest difference between a percentage and the bytes from which it was rounded. */
@@ -120,6 +122,7 @@ const isDuration = (text: string, at: number): boolean =>
 
 /** How far a song or a video is, if a line shows one pair of times; undefined otherwise. */
 export function timesIn(text: string): Percent | undefined {
+  if (text.length > MOST_WITH_TIMES) return undefined
   const times = onlyOne([...text.matchAll(TIMES)])
   const fraction = secondsIn(times?.[1] ?? "") / secondsIn(times?.[2] ?? "")
   // Without a word of work, it may be how long something waits or has run.

@@ -97,6 +97,8 @@ const BESIDE: readonly Program[] = [
     45,
   ],
   ["a key", each(TO_45, (n) => `level=info msg="render progress" pct=${n} frame=${n * 12}\n`), 45, 45],
+  ["a key without a word of progress", each(TO_45, (n) => `render pct=${n} eta=${60 - n}s\n`), 45, 45],
+  ["a key of memory", each(TO_45, (n) => `mem.pct=${n} rss=${n}\n`), 0, 0],
   [
     "how small the file became, once its bar is full",
     [
