@@ -8,6 +8,7 @@ import { cancelCommand } from "../../src/commands/cancel.ts"
 import { checkCommand } from "../../src/commands/check.ts"
 import { kindsCommand } from "../../src/commands/kinds.ts"
 import { moveCommand } from "../../src/commands/move.ts"
+import { openCommand } from "../../src/commands/open.ts"
 import { pauseCommand } from "../../src/commands/pause.ts"
 import { resumeCommand } from "../../src/commands/resume.ts"
 import { runCommand } from "../../src/commands/run.ts"
@@ -181,6 +182,15 @@ test("set changes the keys that were named, and ends the lease that is named wit
   expect((await ran(setCommand, "7", "--progress", "101")).code).toBe(
     "--progress must be a whole number from 0 to 100, not 101",
   )
+})
+
+test("open fails if there is no such item or no server answers, and leaves to the browser what this token may not read", async () => {
+  let status = 401
+  answering("get", () => Promise.reject(new ServerError(status, "refused")))
+  const page = { code: 0, out: "http://127.0.0.1:8080/items/7\n", err: "" }
+  for (status of [401, 403]) expect(await ran(openCommand, "--print", "7")).toEqual(page)
+  for (status of [404, 503, 0])
+    expect(await ran(openCommand, "--print", "7")).toEqual({ code: "refused", out: "", err: "" })
 })
 
 test("set says the title, the priority and the flag that it has set", async () => {
