@@ -20,7 +20,7 @@ const BUILDS = new RegExp(
     "^\\[\\d+\\/\\d+\\] (?:ccache )?(?:\\S*\\/)?(?:\\w+-)*(?:gcc|[gc]\\+\\+|cc|clang(?:\\+\\+)?|nvcc|hipcc|rustc)(?:-[\\d.]+)? (?:.* )?-\\w",
     // The instructions of a container's image. Without what stands before them, they may be the steps of any script.
     "^(?:(?:#\\d+|=>) \\[(?:[\\w-]+ )?\\d+\\/\\d+\\]|Step \\d+\\/\\d+ :) (?:FROM|RUN|COPY|ADD|WORKDIR|ENV|ARG|CMD|ENTRYPOINT|LABEL|EXPOSE|USER|VOLUME|SHELL)\\b",
-    // What they print has its time with five characters: "#9 0.512 done", "#9 12.34 done".
+    // What they print follows its time, which has at least four digits: "#9 0.512 done", "#9 12.34 done".
     "^\\[\\+\\] Building |^#\\d+ (?:\\d\\.\\d{3}|\\d\\d\\.\\d\\d|\\d{3,}\\.\\d) ",
   ].join("|"),
   "u",
