@@ -1,7 +1,7 @@
-/** The code without comments and texts: each has the length and the line breaks that it had. */
+/** The code with spaces for its comments, and without texts: each has the length and the line breaks that it had. */
 const plain = (source: string): string =>
   source.replace(/\/\*[^]*?\*\/|\/\/.*$|`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\\n])*"/gm, (found) =>
-    found.replace(/[^\n]/g, "_"),
+    found.replace(/[^\n]/g, found.startsWith("/") ? " " : "_"),
   )
 
 /** Parameters, which may have brackets in them, and what stands between them and the result. */
@@ -45,7 +45,7 @@ function closedAt(code: string, from: number): number {
 
 /** A call at the beginning of a statement: what stands before its name, and the name. */
 const CALL =
-  /(?<!(?:[=(,[?:&|+]|=>) *\n)^ *(?:(?:if \(.*\)|else|for \(.*\)) )?((?:[\w#]+[?!]?\.)*)(#?\w+)(?:\?\.)?\(/gm
+  /(?<!(?:[=(,[?:&|+]|=>)\s*\n)^ *(?:(?:if \(.*\)|else|for \(.*\)) )?((?:[\w#]+[?!]?\.)*)(#?\w+)(?:\?\.)?\(/gm
 
 /** What all files together say of the names in them. */
 class Declared {
@@ -78,6 +78,11 @@ class Declared {
     return this.#exported.get(name) === true
   }
 
+  /** Whether any function or method has this name. */
+  has(name: string): boolean {
+    return this.#named.has(name)
+  }
+
   /** Whether a method returns a promise; `here` is the type of its receiver as its own file says it. */
   isPromise(receiver: string, here: string | undefined, name: string): boolean {
     const types = this.#typesOf.get(receiver)
@@ -95,8 +100,23 @@ class Declared {
 const TYPED = /(?<![\w#])(#?\w+)\??(?:: | = new )([A-Z]\w*)/g
 /** Methods of Bun's databases and of the process have these names as well. */
 const OTHERS = new Set(["run", "exit"])
-/** Methods of Bun that return promises, and that none of ours is called like. */
+/** Methods of Bun that return promises, unless ours have these names as well. */
 const PROMISED_BY_OTHERS = new Set(["connect", "subscribe", "unsafe"])
+
+/** The names that a file imports. */
+const importedBy = (code: string): Set<string> =>
+  new Set([...code.matchAll(/^import \{([^}]*)\}/gm)].flatMap(([, names = ""]) => names.match(/\w+/g) ?? []))
+
+/** The type of each name in a file; none has a name that several types have there. */
+function typesIn(code: string): Map<string, string> {
+  const types = new Map<string, string>()
+  for (const [, name = "", type = ""] of code.matchAll(TYPED))
+    types.set(name, (types.get(name) ?? type) === type ? type : "")
+  return types
+}
+
+/** Whether a statement ends here, and does not go on in the next line with a call of the result. */
+const isEnd = (rest: string): boolean => /^ *\n(?!\s*[.?])/.test(rest)
 
 /**
  * The calls in these files that are statements of their own and return a promise for which nothing waits: its error
@@ -109,20 +129,21 @@ export function unawaited(sources: ReadonlyMap<string, string>): string[] {
   const declared = new Declared(codes.values())
   return [...codes].flatMap(([file, code]) => {
     const own = declaredIn(code)
-    const types = new Map([...code.matchAll(TYPED)].map(([, name = "", type = ""]) => [name, type]))
+    const types = typesIn(code)
+    const imported = importedBy(code)
     const isPromise = (path: string, name: string): boolean => {
       if (path === "Promise.") return name !== "withResolvers"
       if (name.startsWith("#") || ((path === "" || path === "this.") && own.has(name)))
         return own.get(name) === true
-      if (path === "") return declared.isExportedPromise(name)
-      if (PROMISED_BY_OTHERS.has(name)) return true
+      if (path === "") return imported.has(name) && declared.isExportedPromise(name)
+      if (PROMISED_BY_OTHERS.has(name) && !declared.has(name)) return true
       const receiver = /([\w#]+)[?!]?\.$/.exec(path)?.[1] ?? ""
       if (receiver === "super") return declared.isPromise(receiver, / extends (\w+)/.exec(code)?.[1], name)
       return declared.isPromise(receiver, types.get(receiver), name)
     }
     return [...code.matchAll(CALL)]
       .filter(([, path = "", name = ""]) => isPromise(path, name))
-      .filter(({ 0: call, index }) => code[closedAt(code, index + call.length) + 1] === "\n")
+      .filter(({ 0: call, index }) => isEnd(code.slice(closedAt(code, index + call.length) + 1)))
       .map(({ 0: call, index }) => `${file}:${code.slice(0, index).split("\n").length} ${call.trim()}`)
   })
 }
