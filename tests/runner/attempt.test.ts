@@ -40,6 +40,8 @@ test.each<[string, (one: Attempt) => void]>([
   const one = attempt(reporter, 60_000, "true")
   while (reporter.asked.length === 0) await Bun.sleep(10)
   end(one)
+  await new Promise(setImmediate)
+  expect(reporter.isBrokenOff).toBeTrue()
   expect(await one.ended).toMatchObject({
     delivery: "pending",
     verdict: { end: "complete" },

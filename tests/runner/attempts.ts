@@ -13,6 +13,8 @@ export const ADDING = "while :; do echo >>"
 export class Unheard {
   readonly isLent: boolean = false
   readonly asked: { readonly verdict: Verdict | undefined; readonly withinMs: number }[] = []
+  /** Whether the wait for the server was broken off. */
+  isBrokenOff = false
   start(): void {}
   push(): void {}
   print(): void {}
@@ -22,6 +24,7 @@ export class Unheard {
   async finish(verdict: Verdict | undefined, withinMs: number, signal: AbortSignal): Promise<"pending"> {
     this.asked.push({ verdict, withinMs })
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve))
+    this.isBrokenOff = true
     return "pending"
   }
 }
