@@ -162,6 +162,17 @@ export const FLEET: readonly Mistake[] = [
     [["what other servers have counted as outages stays unknown", "    outages.learn(counted)\n", ""]],
   ),
   ...of(
+    "src/store/postgres/group-commit.ts",
+    [`${TESTS}/rolled-back-database.test.ts`],
+    [
+      [
+        "what was read before the database went back is stored after it",
+        "parametersOf(decisions, { era,",
+        "parametersOf(decisions, { era: backCheck.era,",
+      ],
+    ],
+  ),
+  ...of(
     "src/store/postgres/sign-of-life.ts",
     [`${TESTS}/outage.test.ts`],
     [["while one server is cut off, the others learn nothing", "took > ${SLOW_MS} ON", "took > 0 ON"]],

@@ -2,8 +2,11 @@ import { expect, test } from "bun:test"
 
 import { AppError } from "../../../src/errors.ts"
 import type { RolledBack } from "../../../src/store/contract/store.ts"
+import { Outages } from "../../../src/store/outages-extend-leases.ts"
 import { withoutChange } from "../../../src/store/postgres/connections.ts"
+import { GroupCommit, type GroupOptions } from "../../../src/store/postgres/group-commit.ts"
 import { RolledBackCheck } from "../../../src/store/postgres/rolled-back-database.ts"
+import { draft, START_MS } from "../../contracts/store.contract.ts"
 
 test.each<[what: string, seen: number, lost: readonly number[], told: RolledBack["lost"]]>([
   ["what it has seen", 50, [10, 1_000_050], { from: 11, to: 50 }],
@@ -35,4 +38,39 @@ test("an error of a write that was not sent says that nothing was changed, and a
   })
   const refused = new AppError("illegal_move", "no")
   expect(withoutChange(refused)).toBe(refused)
+})
+
+test("a group is sent with the era in which its reads began, although the database goes back while it reads", async () => {
+  const era = 1_000_010
+  const backCheck = new RolledBackCheck(0, () => undefined)
+  const sent: unknown[] = []
+  const options: unknown = {
+    link: {
+      patiently: (work: () => Promise<unknown>) => work(),
+      async ask(statement: string) {
+        if (!statement.includes("nextval")) return []
+        backCheck.begin({ era, lost: "[]" })
+        return [{ id: 7 }]
+      },
+    },
+    fence: {
+      async send(parameters: readonly unknown[]) {
+        sent.push(...parameters)
+        return new Set([7])
+      },
+    },
+    backCheck,
+    clock: { now: () => START_MS, steadyMs: () => START_MS },
+    outages: new Outages(),
+    measured: { now: () => START_MS },
+    observed: {},
+  }
+  await new GroupCommit(options as GroupOptions).run({
+    ids: [],
+    look: (look) => look.forAdding(undefined),
+    decide: (decisions) => decisions.add(() => draft(), undefined),
+  })
+  expect(backCheck.era).toBe(era)
+  expect(sent).toContain(0)
+  expect(sent).not.toContain(era)
 })
