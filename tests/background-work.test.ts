@@ -1,6 +1,6 @@
 import { expect, jest, spyOn, test } from "bun:test"
 
-import { every, Repeating, stopAll, within } from "../src/background-work.ts"
+import { every, Repeating, stopAll, within, WorkSlice } from "../src/background-work.ts"
 
 /** An event that a test can wait for. */
 function happening() {
@@ -199,6 +199,24 @@ test("a time limit says whether it is over, and its timer ends with the work tha
     setting.mockRestore()
     clearing.mockRestore()
   }
+})
+
+test("a slice of work is over after its time, and the next one begins when other work has gone on", async () => {
+  let nowMs = 100
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const slice = new WorkSlice(5)
+  const isOverAt = (ms: number): boolean => {
+    nowMs = ms
+    return slice.isOver
+  }
+  expect([isOverAt(105), isOverAt(105.1)]).toEqual([false, true])
+  let others = 0
+  setImmediate(() => {
+    others += 1
+    nowMs = 200
+  })
+  await slice.next()
+  expect([others, isOverAt(205), isOverAt(205.1)]).toEqual([1, false, true])
 })
 
 test("all services are stopped even if one of them fails, and each failure is reported", async () => {

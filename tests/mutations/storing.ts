@@ -202,6 +202,11 @@ export const STORING: readonly Mistake[] = [
         "if (best && compare(best, set.first) < 0) break",
         "if (best) break",
       ],
+      [
+        "a search for work lets nothing else go on",
+        "value\n      if (slice.isOver) await slice.next()\n",
+        "value\n",
+      ],
     ],
   ),
   ...of(

@@ -20,6 +20,11 @@ export const UPKEEP: readonly Mistake[] = [
         "due.atMs += ms * Math.max(1, Math.ceil((nowMs - due.atMs) / ms))",
         "due.atMs += ms",
       ],
+      [
+        "a slice of long work that follows another one is over at once",
+        "Immediate)\n    this.#sinceMs = performance.now()",
+        "Immediate)",
+      ],
     ],
   ),
   ...of(
@@ -31,6 +36,7 @@ export const UPKEEP: readonly Mistake[] = [
         "since: known?.held.since ?? new Date().toISOString()",
         "since: new Date().toISOString()",
       ],
+      ["a reason has held since its latest report", "known?.beganMs ?? nowMs", "nowMs"],
     ],
   ),
   ...of(

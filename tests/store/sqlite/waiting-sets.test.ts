@@ -8,7 +8,7 @@ import type { Decide } from "../../../src/store/contract/items.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { type Candidate, needsOf } from "../../../src/store/sqlite/claim-by-tags.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
-import { WaitingSets } from "../../../src/store/sqlite/waiting-sets.ts"
+import { type WaitingItems, WaitingSets } from "../../../src/store/sqlite/waiting-sets.ts"
 import { added, codeOf, START_MS } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 import { Faults } from "./faults.ts"
@@ -94,31 +94,51 @@ test("with more sets than are kept in memory, claims find the same", async () =>
   expect(read() - before).toBeLessThan(10)
 })
 
-test("claims from more sets than are kept in memory find the same and let others have turns", async () => {
-  const zones = Array.from({ length: 100 }, (_, i) => `zone ${i}`)
-  const { items } = waiting(zones.flatMap((zone) => SETS.map((set) => [...set, zone])))
-  let [pages, most, isOver] = [0, 0, false]
-  const after: typeof items.after = (...asked) => {
-    pages += 1
-    // Longer than a tick may take.
-    for (const untilMs = performance.now() + 6; performance.now() < untilMs;);
-    return items.after(...asked)
-  }
-  const sets = new WaitingSets({ ...items, after }, 100)
-  // From now on it is known that they are too many.
-  expect(await search(sets, ["zone 99", ...TAGS.slice(1)])).toBe(99 * 127 + 2)
-  const turns = (async () => {
-    for (; !isOver; pages = 0) {
-      await new Promise(setImmediate)
-      most = Math.max(most, pages)
+/** The same items with reads that take longer than a slice may, and how many of them each tick of a run has. */
+function slowReads(items: WaitingItems) {
+  let [nowMs, reads] = [performance.now(), 0]
+  const slow = <Asked extends unknown[], Found>(read: (...asked: Asked) => Found) => {
+    return (...asked: Asked): Found => {
+      reads += 1
+      nowMs += 6
+      return read(...asked)
     }
-  })()
-  const found = Array.from({ length: 8 }, (_, i) => search(sets, [...TAGS, `zone ${90 + i}`]))
-  expect(await Promise.all(found)).toEqual(Array.from({ length: 8 }, (_, i) => (90 + i) * 127 + 1))
-  isOver = true
-  await turns
-  // Each begins at once with one page, and all together need hundreds.
-  expect(most).toBeLessThan(30)
+  }
+  const inTicks = async (run: () => Promise<void>): Promise<number[]> => {
+    using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+    const found: number[] = []
+    let isOver = false
+    const running = run().finally(() => (isOver = true))
+    while (!isOver) {
+      await new Promise(setImmediate)
+      found.push(reads)
+      reads = 0
+    }
+    await running
+    return found
+  }
+  return { items: { ...items, seekAny: slow(items.seekAny), after: slow(items.after) }, inTicks }
+}
+
+test("claims from more sets than are kept in memory find the same, and other work goes on between their reads", async () => {
+  const zones = Array.from({ length: 100 }, (_, i) => `zone ${i}`)
+  const { items, inTicks } = slowReads(
+    waiting(zones.flatMap((zone) => SETS.map((set) => [...set, zone]))).items,
+  )
+  const sets = new WaitingSets(items, 100)
+  const learned = await inTicks(async () =>
+    expect(await search(sets, ["zone 99", ...TAGS.slice(1)])).toBe(99 * 127 + 2),
+  )
+  // From now on it is known that they are too many.
+  const searched = await inTicks(async () => {
+    const found = Array.from({ length: 8 }, (_, i) => search(sets, [...TAGS, `zone ${90 + i}`]))
+    expect(await Promise.all(found)).toEqual(Array.from({ length: 8 }, (_, i) => (90 + i) * 127 + 1))
+  })
+  // In the first tick each search begins with a read of its own. Then each tick has one, or three if what went on ends.
+  for (const [, ...later] of [learned, searched]) {
+    expect(later.length).toBeGreaterThan(10)
+    expect(Math.max(...later)).toBeLessThanOrEqual(3)
+  }
 })
 
 test("a set whose first item was taken is not taken for the first that has one", async () => {
