@@ -290,7 +290,7 @@ export const LIGHT = [
 ]
 
 /**
- * Places with timers of their own. Their turns are synchronous, and they run only while a stream or a socket
+ * Places with timers of their own. Their rounds are synchronous, and they run only while a stream or a socket
  * is open.
  */
 export const OWN_TIMERS = ["stream/keepalives", "http/gone-websockets", "dashboard"]

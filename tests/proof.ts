@@ -72,7 +72,7 @@ export async function historyOf(server: TestServer, item: number): Promise<Kept[
   }
 }
 
-/** Resolves when `holds` is true, which is checked at each turn; rejects after `limitMs`. */
+/** Resolves when `holds` is true, which is checked every few milliseconds; rejects after `limitMs`. */
 export async function eventually(holds: () => boolean, limitMs = 60_000): Promise<void> {
   const deadline = performance.now() + limitMs
   while (!holds()) {

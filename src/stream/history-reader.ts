@@ -339,7 +339,7 @@ const isAway = (error: unknown): boolean => isRefusal(error, "unavailable")
 
 const retryPause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, RETRY_MS))
 
-/** Moves a seat to where it is once it has said an opening. */
+/** Moves a stream's seat to where it is once the stream has said an opening. */
 function examine(
   opening: Opening,
   seat: ReadingSeat,

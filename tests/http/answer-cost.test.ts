@@ -275,12 +275,12 @@ test("a query of very many names costs no more than its length", async () => {
   expect(process.cpuUsage(before).user / 1e6).toBeLessThan(1)
 })
 
-/** Milliseconds of CPU that ten turns take, at best. */
-async function cpuMs(turn: () => unknown): Promise<number> {
+/** Milliseconds of CPU that ten calls of `run` take, at best. */
+async function cpuMs(run: () => unknown): Promise<number> {
   const took: number[] = []
   for (let round = 0; round < 8; round += 1) {
     const before = process.cpuUsage()
-    for (let i = 0; i < 10; i += 1) await turn()
+    for (let i = 0; i < 10; i += 1) await run()
     const { user, system } = process.cpuUsage(before)
     took.push((user + system) / 1000)
   }

@@ -59,7 +59,7 @@ test("others have their turn between two requests that take long, and clients th
 })
 
 /** The number of ticks in which a hundred requests of one client go on that take this long each. */
-async function turnsOf(eachMs: number): Promise<number> {
+async function ticksOf(eachMs: number): Promise<number> {
   let nowMs = performance.now()
   using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
   const turns = new FairTurns(() => true)
@@ -86,10 +86,10 @@ async function turnsOf(eachMs: number): Promise<number> {
 }
 
 test("as many requests of a client go on in a tick as take a millisecond together", async () => {
-  expect(await turnsOf(0)).toBeLessThan(10)
-  expect(await turnsOf(0.1)).toBeWithin(10, 16)
-  expect(await turnsOf(0.4)).toBeWithin(48, 54)
-  expect(await turnsOf(2)).toBeWithin(100, 103)
+  expect(await ticksOf(0)).toBeLessThan(10)
+  expect(await ticksOf(0.1)).toBeWithin(10, 16)
+  expect(await ticksOf(0.4)).toBeWithin(48, 54)
+  expect(await ticksOf(2)).toBeWithin(100, 103)
 })
 
 test("a caller to whom no limit applies waits for nothing", () => {

@@ -78,8 +78,8 @@ test("of repetitions that come together while the database is slow, only the lat
   }
   slow.resolve(null)
   await first
-  // Every turn that a claim could still need is over by then.
-  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+  // Every tick that a claim could still need is over by then.
+  for (let ticks = 0; ticks < 10; ticks += 1) await new Promise(setImmediate)
   expect(waiting).toBe(1)
 })
 
@@ -95,7 +95,7 @@ test("a repetition begins when the claim before it is answered, and ends only by
     await new Promise((resolve) => isRepeated.addEventListener("abort", resolve))
     return null
   })
-  for (let turn = 0; turn < 10; turn += 1) await new Promise(setImmediate)
+  for (let ticks = 0; ticks < 10; ticks += 1) await new Promise(setImmediate)
   expect(begun).toEqual([])
   slow.resolve(null)
   await first

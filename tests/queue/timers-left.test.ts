@@ -59,7 +59,7 @@ test("a renderer whose output ends while a part of it is read later leaves no ti
   expect(await timersLeft(read)).toBe(0)
 })
 
-test("a turn of the timer for running items leaves no timer of its own", async () => {
+test("a round of the timer for running items leaves no timer of its own", async () => {
   const clock = { now: () => 0, steadyMs: () => 0 }
   const nothing = async (): Promise<number> => 0
   const outages = { isUnderWay: false, endedMs: 0 }

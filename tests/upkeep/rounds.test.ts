@@ -38,14 +38,14 @@ test.each<[name: string, seconds: number, service: Repeating]>([
     ((run: () => void) => (ring = run)) as never,
   )
   using round = spyOn(service, "round").mockImplementation(() => undefined)
-  const turnsAfter = (times: number): number => {
+  const roundsAfter = (times: number): number => {
     nowMs = times * seconds * 1000
     ring()
     return round.mock.calls.length
   }
   await Repeating.prototype.start.call(service)
-  expect([turnsAfter(0.79), turnsAfter(1)]).toEqual([0, 1])
+  expect([roundsAfter(0.79), roundsAfter(1)]).toEqual([0, 1])
   await new Promise(setImmediate)
-  expect([turnsAfter(1.59), turnsAfter(2)]).toEqual([1, 2])
+  expect([roundsAfter(1.59), roundsAfter(2)]).toEqual([1, 2])
   await service.stop()
 })

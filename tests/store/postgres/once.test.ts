@@ -51,11 +51,11 @@ withPostgres("a key that has expired is taken over; one that is left alone would
   await byKey(one, "old")
   await client.unsafe("UPDATE idempotency_keys SET created_at = 1")
   const stored = async (statement: string, group: number): Promise<unknown> => {
-    const sheet = new GroupDecisions(one.clock)
+    const decisions = new GroupDecisions(one.clock)
     const [row]: { id: string }[] = await client.unsafe("SELECT nextval('queue_items_ids') AS id")
-    sheet.numbers.push(Number(row?.id))
-    sheet.add(() => draft(), { key: "old", digest: "d" })
-    const parameters = parametersOf(sheet, { era: 0, nowMs: one.clock.now(), oldestMs: 1 })
+    decisions.numbers.push(Number(row?.id))
+    decisions.add(() => draft(), { key: "old", digest: "d" })
+    const parameters = parametersOf(decisions, { era: 0, nowMs: one.clock.now(), oldestMs: 1 })
     const [answer]: { kept: string }[] = await client.unsafe(statement, [
       "control",
       group,
@@ -247,13 +247,13 @@ withPostgres(
       await PostgresStore.open(opened.url, { clock }),
       await PostgresStore.open(opened.url, { clock }),
     ]
-    const turns = async (afterMs: number): Promise<boolean[]> => {
+    const taken = async (afterMs: number): Promise<boolean[]> => {
       nowMs += afterMs
-      const had: boolean[] = []
-      for (const { upkeep } of stores) had.push(await upkeep.takeTimer("retention", 1000))
-      return had
+      const found: boolean[] = []
+      for (const { upkeep } of stores) found.push(await upkeep.takeTimer("retention", 1000))
+      return found
     }
-    expect([await turns(0), await turns(999), await turns(1)]).toEqual([
+    expect([await taken(0), await taken(999), await taken(1)]).toEqual([
       [true, false],
       [false, false],
       [true, false],

@@ -55,7 +55,7 @@ const HOLD = "SELECT pg_advisory_lock(1, 'updates'::regclass::oid::int)"
 const LET_GO = "SELECT pg_advisory_unlock(1, 'updates'::regclass::oid::int)"
 
 /** Holds the append lock of all writers while `meanwhile` runs; it is given how many writers wait for a lock. */
-export async function withTurnHeld<T>(
+export async function withAppendLockHeld<T>(
   client: SQL,
   meanwhile: (waiting: () => Promise<number>) => Promise<T>,
 ): Promise<T> {

@@ -16,7 +16,7 @@ import { distant, once } from "./distant.ts"
 import { emptyDatabase } from "./open.ts"
 import { loseAnswerTo, Proxy } from "./proxy.ts"
 import { newDatabase, postgres, whyNoPostgres } from "./server.ts"
-import { taking, together, withTurnHeld } from "./several.ts"
+import { taking, together, withAppendLockHeld } from "./several.ts"
 
 setDefaultTimeout(180_000)
 
@@ -153,7 +153,7 @@ withPostgres("a pause is answered once the claims that were decided before it ar
   await added(one)
   let claiming: Promise<unknown> = Promise.resolve()
   let pausing: Promise<unknown> = Promise.resolve()
-  const isAnswered = await withTurnHeld(client, async (waiting) => {
+  const isAnswered = await withAppendLockHeld(client, async (waiting) => {
     claiming = one.claim([], taking("claimed"))
     while ((await waiting()) < 1);
     let isPaused = false

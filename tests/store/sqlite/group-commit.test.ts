@@ -313,7 +313,7 @@ test("no write is answered before the database has stored it", async () => {
     other.run("BEGIN IMMEDIATE")
     return {
       asked: async () => {
-        for (let turns = 0; turns < 4; turns += 1) await new Promise(setImmediate)
+        for (let ticks = 0; ticks < 4; ticks += 1) await new Promise(setImmediate)
       },
       letGo: async () => void other.run("ROLLBACK"),
     }

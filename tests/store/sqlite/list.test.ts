@@ -60,7 +60,7 @@ test("a long word that nearly fits in every place of long texts costs others no 
 test("a search that comes from short items to very long ones looks at few of these in a tick", async () => {
   using folder = temporaryFolder()
   const store = new SqliteStore(join(folder.path, "test.db"))
-  const turnsOf = async (): Promise<number> => {
+  const ticksOf = async (): Promise<number> => {
     // No tick takes long by this clock, so the search never rests for others.
     using _clock = spyOn(performance, "now").mockReturnValue(performance.now())
     const search = store.list({ limit: 1, search: "nothing has this" }).then(() => true)
@@ -70,13 +70,13 @@ test("a search that comes from short items to very long ones looks at few of the
   }
   await Promise.all(Array.from({ length: 2000 }, () => added(store)))
   // Now it knows how many short items it can look at in a tick.
-  for (let i = 0; i < 10; i += 1) await turnsOf()
-  const short = await turnsOf()
+  for (let i = 0; i < 10; i += 1) await ticksOf()
+  const short = await ticksOf()
   expect(short).toBeLessThan(100)
   const metadata = { a: "x".repeat(16_000), b: "y".repeat(16_000), c: "z".repeat(16_000) }
   await Promise.all(Array.from({ length: 400 }, () => added(store, { metadata })))
   // They have 19 MB.
-  expect((await turnsOf()) - short).toBeGreaterThan(15)
+  expect((await ticksOf()) - short).toBeGreaterThan(15)
   await store.close()
 }, 180_000)
 
