@@ -73,30 +73,35 @@ test("stopping waits for the round under way, and no other begins", async () => 
 })
 
 test("repetitions of one interval take their rounds together, whenever they were begun, and those of twice the interval join every second round", async () => {
-  const rounds: { readonly name: string; readonly atMs: number }[] = []
-  const done = happening()
+  let [nowMs, waitMs] = [1000, 0]
+  let ring = (): void => undefined
+  using _clock = spyOn(performance, "now").mockImplementation(() => nowMs)
+  using _timer = spyOn(globalThis, "setTimeout").mockImplementation(((run: () => void, ms: number) => {
+    ;[ring, waitMs] = [run, ms]
+  }) as never)
+  const rounds: string[] = []
   const begin = (name: string, ms: number) =>
     every(
       ms,
-      () => {
-        rounds.push({ name, atMs: performance.now() })
-        if (rounds.length >= 20) done.resolve()
-      },
+      () => void rounds.push(`${name} at ${nowMs}`),
       () => undefined,
     )
   const first = begin("first", 40)
-  await Bun.sleep(13)
+  nowMs += 13
   const second = begin("second", 40)
-  await Bun.sleep(9)
+  nowMs += 9
   const slow = begin("slow", 80)
-  await done.promise
-  await Promise.all([first.stop(), second.stop(), slow.stop()])
-  const ofSecond = rounds.filter(({ name }) => name === "second")
-  for (const { atMs } of ofSecond) {
-    expect(rounds.some((one) => one.name === "first" && Math.abs(one.atMs - atMs) < 3)).toBe(true)
+  while (nowMs < 1160) {
+    nowMs += waitMs
+    ring()
+    await new Promise(setImmediate)
   }
-  const ofSlow = rounds.filter(({ name }) => name === "slow")
-  expect(ofSlow.length).toBeWithin(Math.floor(ofSecond.length / 2) - 1, Math.ceil(ofSecond.length / 2) + 2)
+  await Promise.all([first.stop(), second.stop(), slow.stop()])
+  const together = (ms: number): string[] => [`first at ${ms}`, `second at ${ms}`]
+  expect(rounds).toEqual([
+    ...[...together(1040), "slow at 1040", ...together(1080)],
+    ...[...together(1120), "slow at 1120", ...together(1160)],
+  ])
 })
 
 test("a timer that was kept waiting says how late it was, once, and goes on in its time", async () => {
