@@ -70,8 +70,8 @@ const unknownTokens = (): AppError =>
 /** The secret in a header `Authorization: Bearer`; empty for any other header. */
 const secretIn = (authorization: string): string => /^Bearer +(\S+) *$/i.exec(authorization)?.[1] ?? ""
 
-/** Whether a header `Authorization` with a bearer token was sent beside another one; Bun joins them with a comma. */
-const isSeveral = (authorization: string): boolean => /^Bearer[^,]*,|, *Bearer /i.test(authorization)
+/** Whether a comma stands in a header with a bearer token. Bun joins several headers with commas, and no token has one. */
+const hasComma = (authorization: string): boolean => /^Bearer[^,]*,|, *Bearer /i.test(authorization)
 
 /**
  * How many bad tokens and tickets one address may send, so that none can be guessed: 30 at once, then one per minute.
@@ -155,8 +155,8 @@ export class Authorizer {
       "unauthorized",
       authorization === null
         ? "the ticket is unknown, has ended, or is for another path; get a new one by POST /api/v1/tickets"
-        : isSeveral(authorization)
-          ? "the request has several headers Authorization, so no token in them counts; send one, and look whether a proxy adds another"
+        : hasComma(authorization)
+          ? "the header Authorization has a comma, as if it was sent several times, so no token in it counts; send it once, with a token alone, and look whether a proxy adds another"
           : "the token is unknown, was revoked, or has expired; send a valid one as Authorization: Bearer, or give it to a command by TRACK_STUDIO_TOKEN or --token-file",
     )
   }

@@ -30,8 +30,8 @@ export class ReadingTurns {
   }
 
   /**
-   * Runs a stint, which may read several pages, as soon as fewer stints than the limit are running. The
-   * stints of one owner run in order. If there is no owner, or the owner is not limited, only the limit for
+   * Runs a stint, which reads one page so that the others come soon, as soon as fewer stints than the limit are
+   * running. The stints of one owner run in order. If there is no owner, or the owner is not limited, only the limit for
    * all applies.
    */
   async stint<T>(owner: Owner | undefined, run: () => Promise<T>): Promise<T> {

@@ -184,7 +184,7 @@ test("thirty bad tokens of one address are answered at once and later ones once 
   expect(refusal(() => access.caller(bearer("tsk_wrong"), "read"))).toBe("unauthorized")
 })
 
-test("a good token in one of several headers is not taken, and the refusal names the cause", async () => {
+test("a good token in one of several headers, or before a comma, is not taken, and the refusal names the cause", async () => {
   await using server = await opened()
   const { access } = server
   const good = `Bearer ${(await server.token()).secret}`
@@ -194,9 +194,12 @@ test("a good token in one of several headers is not taken, and the refusal names
     ["", good],
     ["Basic eDp5", good],
     [good, "Basic eDp5"],
+    [`${good},`],
   ]) {
     const authorization = sent.join(", ")
-    expect(() => access.caller({ ...bearer(""), authorization }, "read")).toThrow("several headers")
+    expect(() => access.caller({ ...bearer(""), authorization }, "read")).toThrow(
+      "as if it was sent several times",
+    )
   }
   const ofOthers = 'Digest username="x", realm="y"'
   expect(() => access.caller({ ...bearer(""), authorization: ofOthers }, "read")).toThrow("token is unknown")
