@@ -36,6 +36,16 @@ function appear(element: HTMLElement): void {
 }
 
 /**
+ * The section that the upper edge of the view cuts. When something above becomes higher, the browser scrolls along, so
+ * that this section stays where the reader sees it.
+ */
+const cutByView = (sections: readonly HTMLElement[]): HTMLElement | undefined =>
+  sections.find((section) => {
+    const { top, bottom } = section.getBoundingClientRect()
+    return top < 0 && bottom > 0
+  })
+
+/**
  * Changes the page, and lets sections and the rows of lists move to their new places. What has moved is unsteady for a
  * moment.
  */
@@ -48,12 +58,14 @@ export function movingRows(
   const tops = new Map<Element, number>()
   for (const element of [...sections, ...rows()])
     if (element instanceof HTMLElement && element.offsetParent !== null) tops.set(element, topOf(element))
+  const cut = cutByView(sections)
+  const shiftOf = (element: HTMLElement): number => (tops.get(element) ?? topOf(element)) - topOf(element)
   change()
+  const scrolled = cut && cut.offsetParent !== null ? shiftOf(cut) : 0
   for (const element of [...sections, ...rows()]) {
     if (!(element instanceof HTMLElement) || element.offsetParent === null) continue
-    const before = tops.get(element)
-    if (before === undefined) appear(element)
-    const shift = (before ?? topOf(element)) - topOf(element)
+    if (!tops.has(element)) appear(element)
+    const shift = shiftOf(element) - (sections.includes(element) ? scrolled : 0)
     if (Math.abs(shift) >= LEAST_PX) move(element, shift)
   }
 }

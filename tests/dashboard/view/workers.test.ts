@@ -197,6 +197,25 @@ page("the strip of workers", () => {
     expect(await tab.evaluate<string[]>("[...window.glided]")).toContain(`running translateY(-${lower}px)`)
   })
 
+  test("moves nothing that the reader sees further down, where the browser scrolls along", async () => {
+    await tab.resize(1440)
+    for (let i = 1; i <= 7; i += 1) void wait(`gpu-${i}`, "gpu")
+    for (let song_id = 1; song_id <= 30; song_id += 1) await here.server.add({ song_id, tags: ["cpu"] })
+    const [many, rows] = [".worker", ".later .row"].map(
+      (name) => `document.querySelectorAll("${name}").length`,
+    )
+    await tab.until(`${many} === 7 && ${rows} === 30`)
+    await tab.evaluate(`void (window.glided = [], Element.prototype.animate = function ([{ transform }]) {
+      if (transform) window.glided.push(this.className + " " + transform)
+    }, scrollTo(0, 900))`)
+    await tab.until(`document.querySelector(".later").getBoundingClientRect().top < 0`)
+    void wait("gpu-8", "gpu")
+    await tab.until(`${many} === 8`)
+    expect(await tab.evaluate<string[]>("window.glided.filter((one) => one.startsWith('section'))")).toEqual(
+      [],
+    )
+  })
+
   test("cuts a long name on a phone, so that the next worker can be seen", async () => {
     await here.server.add()
     await here.server.api("POST", "/queue/claim", {
@@ -213,6 +232,14 @@ page("the strip of workers", () => {
     await tab.until(`${seen} === 8 && document.querySelector(".workers-strip > button").checkVisibility()`)
     await tab.send("Page.printToPDF")
     await tab.until(`${seen} === 12`)
+    // The lists below do not glide on paper.
+    await tab.send("Emulation.setEmulatedMedia", { media: "print" })
+    const glide = `[document.querySelector(".running")].map((list) => {
+      list.animate([{ transform: "translateY(-99px)" }, { transform: "none" }], 1e6)
+      return getComputedStyle(list).transform
+    })[0]`
+    expect(await tab.evaluate<string>(glide)).toBe("none")
+    await tab.send("Emulation.setEmulatedMedia", { media: "" })
     await tab.go(tab.at("/"))
     await tab.until(`${seen} === 8 && document.querySelector(".workers-strip > button").checkVisibility()`)
     await tab.click(".workers-strip > button")
