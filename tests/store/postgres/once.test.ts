@@ -2,12 +2,15 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 
 import { SQL } from "bun"
 
+import { rescued } from "../../../src/item/lease.ts"
 import type { Store } from "../../../src/store/contract/store.ts"
 import { APPEND, parametersOf } from "../../../src/store/postgres/append-statement.ts"
 import { GroupDecisions } from "../../../src/store/postgres/group-decisions.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
 import { answeredOnceStored } from "../../contracts/answered-once-stored.ts"
 import { added, draft, put } from "../../contracts/store.contract.ts"
+import { distant } from "./distant.ts"
+import { loseAnswerTo } from "./proxy.ts"
 import { whyNoPostgres } from "./server.ts"
 import { atOnce, from1, rescue, taking, together, WAITING, WITHOUT_VERSIONS, withWrong } from "./several.ts"
 
@@ -302,3 +305,41 @@ withPostgres(
     await store.close()
   },
 )
+
+withPostgres("the leases that a token loses are counted once, although the answer is lost", async () => {
+  await using opened = await distant()
+  const { store, proxy, url } = opened
+  const near = await PostgresStore.open(url)
+  const [first, second, over, other] = [
+    await added(store),
+    await added(store),
+    await added(store),
+    await added(store),
+  ]
+  for (const id of [first, second, over, other])
+    await store.change(id, (stored, moment) => {
+      const change = taking(`lease of ${id}`)(stored, moment)
+      return { ...change, work: { ...change.work, lease_holder: id === other ? 8 : 7 } }
+    })
+  await near.change(over, rescue)
+  loseAnswerTo(proxy, "UPDATE queue_items q SET lease_token")
+  const lose = proxy.decide
+  let sweeping: Promise<number> | undefined
+  proxy.decide = (bytes) => {
+    const fate = lose(bytes)
+    if (fate !== "cut after") return fate
+    // Before it is asked again, another server takes back what it finds revoked.
+    proxy.decide = (again) => {
+      if (sweeping || !again.includes("lease_holder")) return "pass"
+      sweeping = near.sweep({ due: "lease", by: 1 }, (stored, moment) => rescued(stored, 5, moment))
+      void sweeping.then(() => proxy.release())
+      return "hold"
+    }
+    return fate
+  }
+  expect(await store.access.endLeases(7)).toBe(2)
+  expect(await sweeping).toBe(2)
+  expect(await store.access.endLeases(7)).toBe(0)
+  expect(await store.access.endLeases(8)).toBe(1)
+  await near.close()
+})
