@@ -142,8 +142,8 @@ page("what has failed", () => {
     const found = await tab.evaluate<string>(pasted)
     // Without the right to read the clipboard nothing can be pasted.
     if (found !== "") expect(found).toBe(TRACEBACK)
-    // Its history shows the one line.
-    expect(await tab.evaluate<string>(`document.querySelector(".timeline > li .detail").innerText`)).toBe(
+    // Its history, which comes later, shows the one line.
+    expect(await tab.until<string>(`document.querySelector(".timeline > li .detail")?.innerText`)).toBe(
       "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
     )
     // The history and the details stand beside each other where there is room.
