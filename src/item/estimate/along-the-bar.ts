@@ -1,3 +1,4 @@
+import { mean } from "./averages.ts"
 import { NO_COUNT, withoutDigits } from "./count-in-words.ts"
 import type { Run } from "./earlier-run.ts"
 import type { Point } from "./step-line.ts"
@@ -138,24 +139,30 @@ export function knownSteps(runs: readonly Run[]): KnownSteps {
   }
 }
 
+/** What the words of an attempt say of its step, compared with the runs. */
+export type Words = "as before" | "unknown" | "elsewhere"
+
 /**
- * Whether the words of an attempt name no step that a run had: the title of a song or the name of a file, unless it is
- * known by what it counts; words that come in another order than in each run; and words that now stand at another place
- * of the bar.
+ * `unknown`: words that no run used, such as the title of a song, unless the step is known by what it counts.
+ * `elsewhere`: words that come in another order than in the runs, or now stand at another place of the bar.
  */
-export function isInOtherWords({ steps, latest, from }: Trace, known: KnownSteps): boolean {
+export function wordsNow({ steps, latest, from }: Trace, known: KnownSteps): Words {
   const last = steps.at(-1)
-  if (!last || last.name === "" || last.total !== undefined) return false
+  if (!last || last.name === "" || last.total !== undefined) return "as before"
   const { stretches, counted } = known
   const stretch = stretches.get(last.name) ?? stretches.get(withoutDigits(last.name))
   if (!stretch) {
     const key = countedAt(last, latest.unit)
-    return key === undefined || !counted.has(key)
+    return key === undefined || !counted.has(key) ? "unknown" : "as before"
   }
   const percent = latest.percent?.[0] ?? from
   const isElsewhere = from < stretch.from - ELSEWHERE || percent > stretch.to + ELSEWHERE
-  return isElsewhere || !areInOrder(steps, known)
+  return isElsewhere || !areInOrder(steps, known) ? "elsewhere" : "as before"
 }
+
+/** How far the percentages of a run were from the part of its time that was over, on average. NaN without percentages. */
+export const offBarOf = ({ steps, seconds }: Run): number =>
+  mean((lineOf(steps) ?? []).map(([value, at]) => Math.abs(value / 100 - at / seconds)))
 
 /** These runs as if each had one step, in which its percentages went on; without those that reported none. */
 export const runsAlongTheBar = (runs: readonly Run[]): Run[] =>

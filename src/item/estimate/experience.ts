@@ -1,9 +1,11 @@
 import {
-  isInOtherWords,
   type KnownSteps,
   knownSteps,
+  offBarOf,
   runsAlongTheBar,
   traceAlongTheBar,
+  type Words,
+  wordsNow,
 } from "./along-the-bar.ts"
 import { mean } from "./averages.ts"
 import {
@@ -66,6 +68,8 @@ export interface Experience {
    * only the latest point.
    */
   readonly remembered: WeakMap<readonly StepTrace[], Remembered>
+  /** The mean error when each run is predicted from the others, of the logarithm of its whole time. NaN for one run. */
+  readonly wrong: number
   /** The steps, as far as words and counts show them. */
   readonly known: KnownSteps
   /** What the percentages of these runs teach, without their steps; undefined if they reported none. */
@@ -102,6 +106,13 @@ const SETTLED = 0.93
  * time. So its error is expected to be this many times as large.
  */
 const FURTHER = 1.3
+/**
+ * Words that come elsewhere than before give way to the percentages if these predicted the runs from each other with at
+ * most this many times the error.
+ */
+const WORSE = 1.3
+/** If there is only one run, they give way if its percentages were at most this far from the part of its time, on average. */
+const MOST_UNEVEN = 0.04
 /** With this deviation the band reaches to several times the estimate, which says that nothing is known. */
 const MAX_DEVIATION = 1.5
 
@@ -139,6 +150,14 @@ function silenceOf(earlierRuns: readonly EarlierRun[]): number {
     seconds += run.seconds
   }
   return seconds > 0 ? Math.min(1, silent / seconds) : 1
+}
+
+/** See `Experience`. */
+function usualErrorsOf(earlierRuns: readonly EarlierRun[]): number[] {
+  const silence = silenceOf(earlierRuns)
+  const atStart = USUAL + USUAL_VARIED * variationOf(earlierRuns) + USUAL_SILENT * silence
+  const settled = SETTLED * (1 - silence)
+  return PARTS.map((part) => atStart * (1 - settled * part))
 }
 
 /**
@@ -226,9 +245,8 @@ function inOtherWords(runs: readonly Run[]): Pick<Experience, "known" | "alongTh
   return { known: knownSteps(runs), alongTheBar }
 }
 
-/** What these runs teach. The newest run is the last one. */
-export function learn(runs: readonly Run[]): Experience {
-  const asked = runs.slice(-MAX_RUNS)
+/** The runs as they can be asked, and how their kind keeps its pace. */
+function preparedOf(asked: readonly Run[]): KnownRuns & Pick<Custom, "inertia"> {
   const plainly = habitsOf(asked.map((run) => lastedOf(run, 1)))
   const slowness = slownessOf(asked.map((run) => earlierRunOf(run, plainly, asked)))
   const habits = habitsOf(asked.map((run) => lastedOf(run, Math.exp(slowness.get(run.worker) ?? 0))))
@@ -238,7 +256,14 @@ export function learn(runs: readonly Run[]): Experience {
     ...earlierRun,
     parts: parts[i] ?? earlierRun.parts,
   }))
-  const known = { earlierRuns, weights: weightsOf(earlierRuns), slowness }
+  return { earlierRuns, weights: weightsOf(earlierRuns), slowness, inertia: habits.inertia }
+}
+
+/** What these runs teach. The newest run is the last one. */
+export function learn(runs: readonly Run[]): Experience {
+  const asked = runs.slice(-MAX_RUNS)
+  const { inertia, ...known } = preparedOf(asked)
+  const { earlierRuns } = known
   const trials = PARTS.map((part) => trialsOf(known, part))
   const n = asked.length
   const usual = PARTS.map((part, i) => {
@@ -247,16 +272,16 @@ export function learn(runs: readonly Run[]): Experience {
     )
     return deviationOf(offs, n, USUAL_PACE * (1 - PACE_SETTLED * part))
   })
-  const custom: Custom = { inertia: habits.inertia, usual }
-  const silence = silenceOf(earlierRuns)
-  const atStart = USUAL + USUAL_VARIED * variationOf(earlierRuns) + USUAL_SILENT * silence
-  const settled = SETTLED * (1 - silence)
-  const usualErrors = PARTS.map((part) => atStart * (1 - settled * part))
+  const custom: Custom = { inertia, usual }
+  const usualErrors = usualErrorsOf(earlierRuns)
+  const wrongs: number[] = []
   const each = trials.map((all) => {
     const found = all.map(({ run, joint, at, stepAt }) => {
       const left = secondsLeft(joint, at, stepAt, custom)
       const doubt = doubtOf(joint, { at, left, stepAt }, custom, n - 1)
-      return errorOf(at + left, run.seconds) / expectedError(usualErrors, at, left, doubt)
+      const error = errorOf(at + left, run.seconds)
+      wrongs.push(Math.abs(error))
+      return error / expectedError(usualErrors, at, left, doubt)
     })
     return deviationOf(found, n, 1)
   })
@@ -264,7 +289,26 @@ export function learn(runs: readonly Run[]): Experience {
   const together = Math.exp(mean(each.map(Math.log)))
   const errors = each.map((one) => FURTHER * Math.sqrt(one * together))
   const remembered = new WeakMap<readonly StepTrace[], Remembered>()
-  return { ...known, custom, usual: usualErrors, errors, remembered, ...inOtherWords(asked) }
+  return {
+    ...known,
+    custom,
+    usual: usualErrors,
+    errors,
+    remembered,
+    wrong: mean(wrongs),
+    ...inOtherWords(asked),
+  }
+}
+
+/** What the percentages teach, if they decide beside such words; otherwise undefined. */
+function barFor(words: Words, { alongTheBar, wrong, earlierRuns }: Experience): Experience | undefined {
+  if (words === "as before") return undefined
+  const bar = alongTheBar()
+  if (words === "unknown" || !bar) return bar
+  const isBetter = Number.isNaN(wrong)
+    ? earlierRuns.every(({ run }) => offBarOf(run) <= MOST_UNEVEN)
+    : bar.wrong <= wrong * WORSE
+  return isBetter ? bar : undefined
 }
 
 /**
@@ -275,7 +319,7 @@ export function ask(
   place: AttemptNow,
   experience: Experience,
 ): { readonly left: number; readonly deviation: number; readonly extent: Range } | undefined {
-  const barOnly = isInOtherWords(place.trace, experience.known) ? experience.alongTheBar() : undefined
+  const barOnly = barFor(wordsNow(place.trace, experience.known), experience)
   const trace = barOnly && traceAlongTheBar(place.trace)
   if (barOnly && trace) return ask({ ...place, trace }, barOnly)
   const { steps } = place.trace

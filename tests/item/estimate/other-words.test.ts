@@ -134,6 +134,46 @@ test.each([
   }
 })
 
+/** An attempt of steps that each have the same part of the bar, count all of a film, and take this long for each of its seconds. */
+function filmOf(length: number, costs: readonly (readonly [name: string, cost: number])[]): Attempt {
+  const reports: Told[] = []
+  let at = 0
+  for (const [i, [current_step, cost]] of costs.entries()) {
+    for (let part = 0; part < 1; part += 0.02) {
+      const media = { out_time: part * length, total: length }
+      const progress = Math.floor((98 * (i + part)) / costs.length)
+      reports.push({ at: at + part * cost * length, current_step, progress, media })
+    }
+    at += cost * length
+  }
+  return { item: 1, kind: "film", worker: "box", seconds: at, reports, totals: {} }
+}
+
+type Cost = readonly [name: string, seconds: number]
+const TWICE: Cost[] = [
+  ["Analyse", 0.05],
+  ["Encode", 0.7],
+  ["Analyse", 0.05],
+  ["Encode", 0.2],
+]
+const [vocals, picture, mux]: [Cost, Cost, Cost] = [
+  ["Vocals", 0.05],
+  ["Picture", 0.6],
+  ["Mux", 0.1],
+]
+
+test.each([
+  ["come again in each pass", TWICE, TWICE],
+  ["come in another order", [vocals, picture, mux], [picture, vocals, mux]],
+])(
+  "words that %s still say how far a film is, if the percentages of the runs said less",
+  (_, before, after) => {
+    const films = [300, 310, 290].map((length) => filmOf(length, before))
+    for (const runs of [1, 2, 3])
+      expect(scored(filmOf(60, after), films.slice(0, runs)).barMean).toBeLessThan(4)
+  },
+)
+
 /** An attempt of these steps, each with its seconds. */
 const attemptOf = (steps: Readonly<Record<string, number>>): Attempt => {
   const reports: Told[] = []
