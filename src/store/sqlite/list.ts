@@ -67,12 +67,12 @@ async function rest(): Promise<void> {
 }
 
 /**
- * The order of the queue. To find the items of one status it leaves out the section, which they have in common: with it,
- * SQLite would read all other items of that section, too. Those of a song have an index with the section.
+ * The order of the queue. The items of one status have their section in common, so their order leaves it out: with it,
+ * SQLite would read all other items of that section, too.
  */
-function orderOf({ status, songId }: ListQuery): SQL[] {
+function orderOf({ status }: ListQuery): SQL[] {
   const order = [asc(rank), asc(place), asc(queueItems.id)]
-  return status === undefined || songId !== undefined ? [asc(section), ...order] : order
+  return status === undefined ? [asc(section), ...order] : order
 }
 
 const PLACE = { section, rank, place, id: queueItems.id }
