@@ -160,9 +160,16 @@ export function wordsNow({ steps, latest, from }: Trace, known: KnownSteps): Wor
   return isElsewhere || !areInOrder(steps, known) ? "elsewhere" : "as before"
 }
 
+const offBars = new WeakMap<Run, number>()
+
 /** How far the percentages of a run were from the part of its time that was over, on average. NaN without percentages. */
-export const offBarOf = ({ steps, seconds }: Run): number =>
-  mean((lineOf(steps) ?? []).map(([value, at]) => Math.abs(value / 100 - at / seconds)))
+export function offBarOf(run: Run): number {
+  const { steps, seconds } = run
+  const known =
+    offBars.get(run) ?? mean((lineOf(steps) ?? []).map(([value, at]) => Math.abs(value / 100 - at / seconds)))
+  offBars.set(run, known)
+  return known
+}
 
 /** These runs as if each had one step, in which its percentages went on; without those that reported none. */
 export const runsAlongTheBar = (runs: readonly Run[]): Run[] =>
