@@ -150,7 +150,10 @@ export class WorkersStrip {
     const few = new Set([...new Set([...workers.filter(isHere), ...workers])].slice(0, FEW))
     const seen = this.#isWhole || workers.length <= FEW + 1 ? workers : workers.filter((one) => few.has(one))
     const pills = seen.map(({ worker }) => this.#pills.get(worker))
-    const isOther = pills.includes(undefined) || pills.length < this.#pills.size
+    const isOther =
+      pills.includes(undefined) ||
+      pills.length < this.#pills.size ||
+      this.#more.hidden !== (seen.length === workers.length)
     // Another row of them would move the lists away from under the pointer.
     if (isOther && this.#pills.size > 0 && !isAsked && this.#isHeld()) return this.#keep(workers)
     if (isOther && this.#pills.size > 0) this.#glide(() => this.#draw(known, seen))

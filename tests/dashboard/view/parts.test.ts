@@ -143,6 +143,8 @@ page("a part of the page", () => {
       joined: ["w-1", "w-2", "w-3", "w-10", 0, 1],
       // While the reader is in a list, the same ones stay, also if others come first, and say what is true of them now.
       held: ["w-6 away", "w-7 gone", "w-8 #1 10%"],
+      // Nor does the button for the others begin another row.
+      button: [false, false, true, 1],
     })
   })
 

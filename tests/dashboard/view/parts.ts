@@ -289,6 +289,17 @@ function workers() {
       strip.update(knownWorkers([...named("a", "b", "c", "d", "e", "f", "g", "h", "i"), left, busy]))
       return textsOf(strip.element, ".worker").slice(5)
     })(),
+    button: (() => {
+      let isHeld = true
+      const strip = new WorkersStrip(queueOf([]), ignore, () => isHeld, glide)
+      const hides = (many: number): boolean => {
+        strip.update(knownWorkers(Array.from({ length: many }, (_, i) => worker({ worker: `w-${i}` }))))
+        return strip.element.querySelector<HTMLElement>(":scope > button")?.hidden === false
+      }
+      const [first, held, before] = [hides(8), hides(10), glides]
+      isHeld = false
+      return [first, held, hides(10), glides - before]
+    })(),
   }
 }
 
