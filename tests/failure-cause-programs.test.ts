@@ -97,7 +97,7 @@ test.each([
   ["a name that stands above its stack", "Error:\n    at render (a.js:3:1)", "Error:"],
   [
     "npm's own failure",
-    "npm error code ENOENT\nnpm error syscall open\nnpm error enoent Could not read package.json: Error: ENOENT: no such file\nnpm error enoent This is related to npm not being able to find a file.\nnpm error enoent\nnpm error A complete log of this run can be found in: /root/x.log",
+    "npm error code ENOENT\nnpm error syscall open\nnpm error enoent Could not read package.json: Error: ENOENT: no such file\nnpm error enoent This is related to npm not being able to find a file.\nnpm error enoent\nnpm error A complete log of this run can be found in: /home/ann/x.log",
     "npm error enoent Could not read package.json: Error: ENOENT: no such file",
   ],
   [
