@@ -1,5 +1,5 @@
 /** The parts of an HTML page without scripts that differ from page to page. */
-export interface HtmlPageParts {
+interface HtmlPageParts {
   /** Its title. */
   readonly title: string
   /** The relative path from this page to the page of the queue. */
