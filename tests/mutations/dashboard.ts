@@ -8,12 +8,12 @@ export const DASHBOARD: readonly Mistake[] = [
     [
       [
         "a page of a list that was replaced is added to the new one",
-        "      const read = await queue.more(list)\n      if (reading !== this.#reading) return\n",
-        "      const read = await queue.more(list)\n",
+        "      const read = await queue.more(list, signal)\n      if (signal.aborted) return\n",
+        "      const read = await queue.more(list, signal)\n",
       ],
       [
         "an item that was asked for before everything was read again replaces what is newer",
-        "    if (reading !== this.#reading) return\n    const read = found",
+        "    if (signal.aborted) return\n    const read = found",
         "    const read = found",
       ],
     ],
@@ -61,10 +61,14 @@ export const DASHBOARD: readonly Mistake[] = [
     ["tests/dashboard/live/hub.test.ts"],
     [
       ["counts are asked for once", "    } finally {\n      this.#isCountDue = false\n    }", "    }"],
-      ["an item that could not be read is not read again", "          else this.#unsure.add(id)\n", ""],
+      [
+        "an item that could not be read is not read again",
+        "          else if (!signal.aborted) this.#unsure.add(id)\n",
+        "",
+      ],
       [
         "an older reading replaces a newer one",
-        "      if (reading !== this.#reading) return\n      if (failed",
+        "      if (signal.aborted) return\n      if (failed",
         "      if (failed",
       ],
     ],

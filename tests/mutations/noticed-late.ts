@@ -280,6 +280,11 @@ export const NOTICED_LATE: readonly Mistake[] = [
         "        this.#owed.now()\n        this.#count()\n        return",
         "        this.#owed.now()\n        return",
       ],
+      [
+        "a server that was lost is waited for although another one is there",
+        "    if (isNew && this.#isReloading) void this.#reload()\n",
+        "",
+      ],
     ],
   ),
   ...of(

@@ -56,17 +56,15 @@ export class Hub {
   /** Updates that arrive while more of a list is being read; null while it is not. */
   #readingOn: StreamUpdate[] | null = null
   #loaded = false
+  #isReloading = false
   /** Updates that arrive while the queue is being read; null while it is not. */
   #meanwhile: StreamUpdate[] | null = []
   /** Updates that arrive while single items are being read; null while none are. */
   #overtaking: StreamUpdate[] | null = null
   /** The history to which the state belongs. */
   #history = ""
-  /**
-   * Grows with each reading of the queue. If a newer reading has begun, the result of an older one is
-   * dropped.
-   */
-  #reading = 0
+  /** Ends the requests of one reading of the queue, and drops its result: a newer one has begun. */
+  #reading = new AbortController()
   #readMs = 0
   readonly #unsure = new Set<number>()
   readonly #unread = new UnreadParts()
@@ -135,7 +133,7 @@ export class Hub {
   /** Ends the stream for good. */
   close(): void {
     // What is being read comes too late, and is not read again.
-    this.#reading += 1
+    this.#reading.abort()
     this.#owed.clear()
     clearInterval(this.#timer)
     this.#link.close()
@@ -167,6 +165,8 @@ export class Hub {
     if (isNew) this.#count()
     if (isNew) this.#unread.forget((part) => this.#owed.has(part))
     if (isNew) this.#owed.now()
+    // The server that was asked for the lists may never answer.
+    if (isNew && this.#isReloading) void this.#reload()
     // Reads what could not be read while there was no stream.
     this.#doubt([])
   }
@@ -235,10 +235,10 @@ export class Hub {
     if (this.#readingOn || this.#meanwhile) return
     const meanwhile: StreamUpdate[] = []
     this.#readingOn = meanwhile
-    const [reading, queue] = [this.#reading, this.#queue]
+    const [{ signal }, queue] = [this.#reading, this.#queue]
     try {
-      const read = await queue.more(list)
-      if (reading !== this.#reading) return
+      const read = await queue.more(list, signal)
+      if (signal.aborted) return
       this.#state.extend(read, queue.ends)
       // The stream may be ahead of a slow answer, so its updates are applied last.
       const { unsure } = this.#state.apply(meanwhile)
@@ -248,7 +248,7 @@ export class Hub {
       this.#owed.delete(list)
       this.#unread.read(list)
     } catch (error) {
-      if (reading === this.#reading) this.#owe(list, error)
+      if (!signal.aborted) this.#owe(list, error)
     } finally {
       this.#readingOn = null
     }
@@ -291,7 +291,10 @@ export class Hub {
 
   /** Reads the whole queue, and then applies the updates that the stream sent meanwhile. */
   async #reload(): Promise<void> {
-    const reading = ++this.#reading
+    this.#reading.abort()
+    this.#reading = new AbortController()
+    const { signal } = this.#reading
+    this.#isReloading = true
     this.#readMs = Date.now()
     const meanwhile: StreamUpdate[] = []
     this.#meanwhile = meanwhile
@@ -309,15 +312,15 @@ export class Hub {
       // The lists will have what these have brought.
       meanwhile.length = 0
       const queue = new ListReading()
-      const { items, failed } = await queue.tryToBegin()
-      if (reading !== this.#reading) return
+      const { items, failed } = await queue.tryToBegin(signal)
+      if (signal.aborted) return
       if (failed.size < LISTS.length) {
         this.#begin(queue, items, meanwhile, failed)
         return
       }
       for (const [list, error] of failed) this.#unread.failed(list, error)
       await this.#owed.wait(times)
-      if (reading !== this.#reading) return
+      if (signal.aborted) return
     }
   }
 
@@ -332,6 +335,7 @@ export class Hub {
     this.#state.replace(items, queue.ends)
     this.#unsure.clear()
     this.#meanwhile = null
+    this.#isReloading = false
     this.#loaded = true
     for (const list of LISTS) if (!failed.has(list)) this.#unread.read(list)
     const { unsure } = this.#state.apply(meanwhile)
@@ -363,21 +367,21 @@ export class Hub {
   }
 
   async #take(ids: readonly number[]): Promise<void> {
-    const reading = this.#reading
+    const { signal } = this.#reading
     const overtaking: StreamUpdate[] = []
     this.#overtaking = overtaking
     const removed: number[] = []
     const found = await Promise.all(
       ids.map((id) =>
-        server.get(id).catch((error: unknown) => {
+        server.get(id, signal).catch((error: unknown) => {
           if (error instanceof ServerError && error.status === 404) removed.push(id)
-          else this.#unsure.add(id)
+          else if (!signal.aborted) this.#unsure.add(id)
           return undefined
         }),
       ),
     )
     this.#overtaking = null
-    if (reading !== this.#reading) return
+    if (signal.aborted) return
     const read = found.filter((item) => item !== undefined)
     this.#state.put(read, removed)
     // The stream may be ahead of a slow answer, so its updates are applied last.

@@ -102,10 +102,10 @@ export class ListReading {
   }
 
   /** The same, as far as it can be read. */
-  async tryToBegin(): Promise<Beginning> {
+  async tryToBegin(signal?: AbortSignal): Promise<Beginning> {
     const failed = new Map<ListName, unknown>()
     const read = LISTS.map((list) =>
-      this.more(list).catch((error: unknown): QueueItem[] => {
+      this.more(list, signal).catch((error: unknown): QueueItem[] => {
         failed.set(list, error)
         return []
       }),

@@ -82,6 +82,12 @@ export class WorkerPanel {
     this.#place()
   }
 
+  /** The server lists the worker no longer. */
+  leave(): void {
+    for (const { name, value } of this.#rows) if (name === "State") setText(value, "Gone")
+    show(this.#buttons, false)
+  }
+
   #begin(name: string): void {
     this.element.setAttribute("aria-label", `Worker ${name}`)
     const rows = this.#rows.map((row) => el("div", {}, el("dt", {}, row.name), row.value))

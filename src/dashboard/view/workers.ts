@@ -5,6 +5,7 @@ import { count, oneLine, roughly, standing } from "../model/wording.ts"
 import type { ListedWorkers, WorkerSeen } from "../model/workers.ts"
 import { CutName } from "./cut-name.ts"
 import { el, mark, setText, show } from "./dom.ts"
+import { isHeld } from "./steady-lists.ts"
 import { WorkerPanel } from "./worker-panel.ts"
 
 /** How many workers are shown at first. */
@@ -20,7 +21,7 @@ function rendering({ items }: WorkerSeen, queue: KnownQueue): string {
   return ended ? `#${ended.id} ${standing(ended).toLowerCase()}` : ""
 }
 
-/** What a worker does, in a few words: `#12 54%, stopping`, `idle 4 min`, `away 12 min`; what matters most is first. */
+/** What a worker does, in a few words: `#12 54%`, `stopping (#12 54%)`, `idle 4 min`; what matters most is first. */
 function doing(worker: WorkerSeen, queue: LiveQueue): string {
   const { state, idle_since, last_heard_at, draining } = worker
   const since = (time: string | null): string =>
@@ -28,7 +29,9 @@ function doing(worker: WorkerSeen, queue: LiveQueue): string {
   const what =
     (state === "rendering" && rendering(worker, queue)) ||
     (state === "idle" ? `idle${since(idle_since)}` : `away${since(last_heard_at)}`)
-  return draining ? `${what}, ${state === "away" ? "drained" : "stopping"}` : what
+  if (!draining) return what
+  // Where there is no room for both, the second line is not seen.
+  return `${state === "away" ? "drained" : "stopping"} (${what.replaceAll(" ", "\u00a0")})`
 }
 
 const isHere = ({ state }: WorkerSeen): boolean => state !== "away"
@@ -65,10 +68,16 @@ class Pill {
     this.#panel?.update(worker)
   }
 
+  /** Whether the reader has more of it open. */
+  get isOpen(): boolean {
+    return this.#panel !== undefined
+  }
+
   /** The server lists the worker no longer. */
   leave(): void {
     setText(this.#doing, "gone")
     mark(this.#button, "data-state", "away")
+    this.#panel?.leave()
   }
 
   #open(): void {
@@ -140,8 +149,8 @@ export class WorkersStrip {
   }
 
   /**
-   * Shows the workers as they are. While the reader is in a list, the same ones stay, with what they do now, unless others
-   * are asked for (`isAsked`).
+   * Shows the workers as they are. While the reader is in a list or among them, the same ones stay, with what they do now,
+   * unless others are asked for (`isAsked`).
    */
   update(known: ListedWorkers, isAsked = false): void {
     this.#workers = known
@@ -154,8 +163,9 @@ export class WorkersStrip {
       pills.includes(undefined) ||
       pills.length < this.#pills.size ||
       this.#more.hidden !== (seen.length === workers.length)
-    // Another row of them would move the lists away from under the pointer.
-    if (isOther && this.#pills.size > 0 && !isAsked && this.#isHeld()) return this.#keep(workers)
+    // Another row of them would move the lists away from under the pointer, and one that goes would close its panel.
+    const isInUse = [...this.#pills.values()].some(({ isOpen }) => isOpen) || isHeld(this.element)
+    if (isOther && this.#pills.size > 0 && !isAsked && (isInUse || this.#isHeld())) return this.#keep(workers)
     if (isOther && this.#pills.size > 0) this.#glide(() => this.#draw(known, seen))
     else this.#draw(known, seen)
   }

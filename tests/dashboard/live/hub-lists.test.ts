@@ -71,7 +71,7 @@ test("an item that the server no longer has when it is read is not shown any mor
   const { calls } = spyOn(server, "get").mock
   await calm()
   expect(shown.items.has(1)).toBe(false)
-  expect(calls).toEqual([[1]])
+  expect(calls.map(([id]) => id)).toEqual([1])
 })
 
 test("what could not be read while there was no stream is read as soon as there is one again", async () => {
@@ -83,10 +83,10 @@ test("what could not be read while there was no stream is read as soon as there 
   await settled()
   jest.advanceTimersByTime(1000)
   await settled()
-  expect(calls).toEqual([[1]])
+  expect(calls.map(([id]) => id)).toEqual([1])
   far.connect(false)
   await calm()
-  expect(calls).toEqual([[1], [1]])
+  expect(calls.map(([id]) => id)).toEqual([1, 1])
   expect(shown.items.get(1)?.title).toBe("another")
 })
 
@@ -137,6 +137,33 @@ test("a list that could not be loaded is named as such while a new stream is liv
   expect(unread).toEqual(["finished"])
   await calm()
   expect(unread).not.toContain("finished")
+})
+
+test("the lists are read as soon as another server's stream is live, though the server that was lost never answers", async () => {
+  far.items.set(1, item({ title: "read from the other server" }))
+  await far.cut()
+  far.connect(true)
+  await far.arrive(10)
+  const { length } = far.questions
+  expect(length).toBeGreaterThan(2)
+  await far.cut()
+  far.connect(false)
+  await far.arrive(10)
+  for (let step = 0; step < 2; step += 1) {
+    for (const question of far.questions.slice(length)) question.next(false)
+    await settled()
+  }
+  expect(shown.items.get(1)?.title).toBe("read from the other server")
+})
+
+test("a hub that was closed while an item was read asks for it no more", async () => {
+  const { calls } = spyOn(server, "get").mock
+  far.change(1, { title: "another" })
+  await far.arrive(1)
+  expect(calls.length).toBe(1)
+  hub.close()
+  for (let time = 0; time < 3; time += 1) await failAll()
+  expect(calls.length).toBe(1)
 })
 
 test("a hub that was closed while a list was read does not read it again, even if it failed", async () => {

@@ -77,7 +77,7 @@ page("the strip of workers", () => {
     // Another button that appears beneath the finger does nothing for a moment.
     await Bun.sleep(450)
     await tab.click(".workers-strip .stream-facts .buttons button")
-    await tab.until(`${text(".worker")} === "gpu-1 #${id} 60%, stopping"`)
+    await tab.until(`${text(".worker")} === "gpu-1 stopping (#${id}\u00a060%)"`)
     await tab.evaluate(`(() => {
       window.said = new Set()
       const note = () => window.said.add(document.querySelector(".worker .meta").textContent)
@@ -85,7 +85,7 @@ page("the strip of workers", () => {
     })()`)
     expect(await client.complete(held)).toMatchObject({ drain: true })
     await tab.until(`!${text(".worker")}.includes("#")`)
-    expect(await tab.evaluate<string[]>("[...window.said]")).not.toContain(`#${id} 100%, stopping`)
+    expect(await tab.evaluate<string[]>("[...window.said]")).not.toContain(`stopping (#${id}\u00a0100%)`)
     await tab.click(".worker")
     await tab.click(".workers-strip .stream-facts .buttons button")
     await tab.until(`!/stopping|drained/.test(${text(".worker")})`)
@@ -134,6 +134,45 @@ page("the strip of workers", () => {
     expect(
       await tab.evaluate<number>(`${parts}.filter((one) => one.scrollWidth > one.clientWidth).length`),
     ).toBe(0)
+    // That it stops is seen whole, and beside it either all of the rest or nothing of it.
+    const partly = `[...document.querySelectorAll(".worker .meta")].filter((one) => {
+      const range = document.createRange()
+      range.setStart(one.firstChild, 0)
+      range.setEnd(one.firstChild, "stopping".length)
+      const [box, word, { bottom }] = [one, range, one.closest("button")].map((part) => part.getBoundingClientRect())
+      const isWhole = word.height > 0 && word.right <= box.right + 1 && word.bottom <= bottom && word.bottom <= box.bottom + 1
+      return !isWhole || one.scrollWidth > one.clientWidth
+    }).length`
+    for (const width of [640, 820, 1280, 1440]) {
+      await tab.resize(width)
+      expect([width, await tab.evaluate<number>(partly)]).toEqual([width, 0])
+    }
+  })
+
+  test("keeps a worker that goes for as long as its panel is open, though others would take its place", async () => {
+    for (let i = 1; i <= 12; i += 1) void wait(`gpu-${i}`, "gpu")
+    const names = `[...document.querySelectorAll(".worker .cut-name")].map((one) => one.textContent).join(" ")`
+    await tab.until(`document.querySelectorAll(".worker").length === 8`)
+    const state = text(".workers-strip .stream-facts dd")
+    const hasGpu1 = `${names}.split(" ").includes("gpu-1")`
+    await tab.clickUntil(".worker", `${state} === "Idle"`)
+    await tab.evaluate(`{
+      const ask = window.fetch
+      window.seen = (worker) => ({ ...worker, state: "away" })
+      window.fetch = async (url, options) => {
+        const answer = await ask(url, options)
+        if (!String(url).endsWith("/workers")) return answer
+        const { workers } = await answer.json()
+        return Response.json({ workers: workers.flatMap((one) => (one.worker === "gpu-1" ? window.seen(one) : [one])) })
+      }
+    }`)
+    await tab.until(`${state} === "Away"`, 20_000)
+    await tab.evaluate("void (window.seen = () => [])")
+    await tab.until(`${state} === "Gone"`, 20_000)
+    expect(await tab.evaluate<boolean>(hasGpu1)).toBe(true)
+    await tab.press("Escape")
+    await tab.hover("#badge")
+    await tab.until(`!(${hasGpu1})`)
   })
 
   test("does not cut the names of a few workers, however wide the page is", async () => {
