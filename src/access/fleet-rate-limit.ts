@@ -16,7 +16,7 @@ export interface Grant {
   readonly waitMs: number
 }
 
-/** The buckets of clients, at a place that all servers of a fleet can reach. */
+/** The buckets of clients, where all servers of a fleet can reach them. */
 export interface SharedBuckets {
   /**
    * Takes up to `wanted` units from the bucket of a client, or more while the bucket is far from empty, which

@@ -21,7 +21,7 @@ import { unanswered } from "./why-unanswered.ts"
 import { WORK_SHAPES } from "./work-shapes.ts"
 
 export type { ClientOptions } from "./queue-client.ts"
-export type { OutputOptions, OutputPlace, Printed } from "./read-output.ts"
+export type { OutputOptions, OutputPosition, Printed } from "./read-output.ts"
 export type { Watched, WatchOptions } from "./watching.ts"
 export type {
   BatchAnswer,

@@ -32,10 +32,10 @@ export type Printed =
   | Offline
 
 /**
- * A place in an output, as a piece names it. If the attempt began at another time, the output is read from its
+ * A position in an output, as a piece names it. If the attempt began at another time, the output is read from its
  * beginning.
  */
-export type OutputPlace = Pick<Extract<Printed, { readonly type: "piece" }>, "attempt" | "to" | "begunMs">
+export type OutputPosition = Pick<Extract<Printed, { readonly type: "piece" }>, "attempt" | "to" | "begunMs">
 
 /** Which output to read. */
 export interface OutputOptions {
@@ -45,10 +45,10 @@ export interface OutputOptions {
    */
   readonly attempt?: number | undefined
   /**
-   * The output is read from this place on, which a piece has named. Default: from the beginning of what is
+   * The output is read from this position on, which a piece has named. Default: from the beginning of what is
    * stored.
    */
-  readonly from?: OutputPlace | undefined
+  readonly from?: OutputPosition | undefined
   /**
    * Whether to go on reading what is printed from now on, until nothing more will be printed; default false.
    */
@@ -81,7 +81,7 @@ export function printedAt(
   return connected(open, newConnections(from && eventIdOf(from)), { signal }, () => reading)
 }
 
-const eventIdOf = ({ attempt, to, begunMs }: OutputPlace): string =>
+const eventIdOf = ({ attempt, to, begunMs }: OutputPosition): string =>
   begunMs === undefined ? `${attempt}-${to}` : `${attempt}-${to}-${begunMs}`
 
 /**

@@ -56,7 +56,7 @@ export interface WatchOptions {
 const ANOTHER_HISTORY = "another-history"
 
 /** How far a stream has come, over all of its connections. */
-interface Progress extends Connections {
+interface WatchedSoFar extends Connections {
   /** The history that the last event ID belongs to. */
   history: string | undefined
 }
@@ -81,12 +81,12 @@ export function watching(
 ): AsyncGenerator<Watched, void, undefined> {
   const { lastEventId, history, signal, onHeard } = options
   const id = lastEventId === undefined ? undefined : String(lastEventId)
-  const place: Progress = { ...newConnections(id), history }
-  return connected(open, place, { signal, onHeard }, () => readingOf(options, place))
+  const known: WatchedSoFar = { ...newConnections(id), history }
+  return connected(open, known, { signal, onHeard }, () => readingOf(options, known))
 }
 
 /** Says how one connection of the stream is opened and read. */
-function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
+function readingOf(options: WatchOptions, known: WatchedSoFar): Reading<Watched> {
   let isWhole = false
   return {
     path: pathOf(options),
@@ -98,7 +98,7 @@ function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
       // After these two only some items or updates follow, and not the whole current state.
       if (control?.event === "gap") isWhole ||= !/slow|unreadable/.test(control.reason)
       // The current state that follows most gaps need not be requested again.
-      if (control?.event === "live" && isOther(place, control.history) && !isWhole) return { ending: "again" }
+      if (control?.event === "live" && isOther(known, control.history) && !isWhole) return { ending: "again" }
       if (control?.event === "end") return { said, ending: "over" }
       return { said, ...(control?.event === "shutdown" && { reason: "the server is shutting down" }) }
     },
@@ -106,11 +106,11 @@ function readingOf(options: WatchOptions, place: Progress): Reading<Watched> {
 }
 
 /** Whether the server has another history than before, in which the event IDs so far mean nothing. */
-function isOther(place: Progress, history: string): boolean {
+function isOther(known: WatchedSoFar, history: string): boolean {
   const other =
-    place.history !== undefined && place.history !== history && place.lastEventId !== ANOTHER_HISTORY
-  if (other) place.lastEventId = ANOTHER_HISTORY
-  place.history = history
+    known.history !== undefined && known.history !== history && known.lastEventId !== ANOTHER_HISTORY
+  if (other) known.lastEventId = ANOTHER_HISTORY
+  known.history = history
   return other
 }
 

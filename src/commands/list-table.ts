@@ -236,7 +236,7 @@ function below(text: string, { columns, style }: TableLayout, [ids]: readonly Ce
   return lineOf([indent, [text, "dim"]], columns, style, Bun.stringWidth).text.trimEnd()
 }
 
-/** Reasons that have no room in the last column, by the place of their item, and the columns without them. */
+/** Reasons that have no room in the last column, by the index of their item, and the columns without them. */
 function withReasonsBelow(shown: readonly Cells[], items: readonly ReadItem[], layout: TableLayout) {
   const [before, last] = [shown.slice(0, -1), shown.at(-1)]
   const reasons = new Map<number, string>()
@@ -261,13 +261,13 @@ function linesOf(
 ): string[] {
   const { columns, style } = layout
   const row = (item: ReadItem | undefined, at: number): string => {
-    const pieces = shown.flatMap(({ column, texts, width }, place): LinePart[] => {
+    const pieces = shown.flatMap(({ column, texts, width }, index): LinePart[] => {
       const cell = item ? (texts[at] ?? "") : column.name
-      const isWhole = place === shown.length - 1 || Bun.stringWidth(cell) > width
+      const isWhole = index === shown.length - 1 || Bun.stringWidth(cell) > width
       const text = isWhole ? cell : field(cell, width, Bun.stringWidth, column.isNumber ? "right" : "left")
       const tone = !item ? "dim" : column.name === "STATUS" ? toneOf(item) : undefined
       const drawn = hasBars(layout) && column.name === "DONE" ? [...barOf(item, style), " "] : []
-      return [...(place > 0 ? ["  "] : []), ...drawn, tone ? [text, tone] : text]
+      return [...(index > 0 ? ["  "] : []), ...drawn, tone ? [text, tone] : text]
     })
     return lineOf(pieces, columns, style, Bun.stringWidth).text.trimEnd()
   }

@@ -1,4 +1,4 @@
-import type { OutputEvent, PlaceInOutput } from "../queue/output.ts"
+import type { OutputEvent, PositionInOutput } from "../queue/output.ts"
 import { OutputText } from "../terminal/output-as-text.ts"
 import { safeJson } from "../text.ts"
 import type { OutputPart } from "../wire/answers.ts"
@@ -33,7 +33,7 @@ const text: OutputFormat = {
 }
 
 /**
- * Pieces whose event IDs are their places, so that a client that comes back continues there; at the end
+ * Pieces whose event IDs are their positions, so that a client that comes back continues there; at the end
  * `end`.
  */
 const sse: OutputFormat = {
@@ -62,8 +62,8 @@ function said(event: OutputEvent): string {
   }
 }
 
-/** The place that an event ID names; undefined if the event ID is not one of ours. */
-export function placeIn(eventId: string | null): PlaceInOutput | undefined {
+/** The position that an event ID names; undefined if the event ID is not one of ours. */
+export function positionOf(eventId: string | null): PositionInOutput | undefined {
   const [, attempt, after, begun] = /^(\d{1,9})-(\d{1,15})(?:-(\d{1,15}))?$/.exec(eventId ?? "") ?? []
   if (after === undefined) return undefined
   const begunMs = begun === undefined ? undefined : Number(begun)

@@ -27,7 +27,7 @@ export class OutputWriter {
   readonly #from: number | undefined
   #bytes = 0
   /**
-   * The end up to which pieces of an output without positions were placed; undefined before the first piece.
+   * The end up to which pieces of an output without positions got theirs; undefined before the first piece.
    */
   #next: number | undefined
   #heard = 0
@@ -107,10 +107,10 @@ export class OutputWriter {
     if (this.#refusal !== undefined) throw this.#refusal
     if (pieces.length === 0) return
     if (this.#from === undefined) this.#next ??= (await this.#store([])).end
-    this.#end = await this.#store(pieces.map((piece) => this.#placed(piece)))
+    this.#end = await this.#store(pieces.map((piece) => this.#withPositions(piece)))
   }
 
-  #placed({ from, to, text }: OutputPiece): OutputPiece {
+  #withPositions({ from, to, text }: OutputPiece): OutputPiece {
     if (this.#from !== undefined) return { from: this.#from + from, to: this.#from + to, text }
     const at = (this.#next ?? 0) + from - this.#heard
     this.#heard = to

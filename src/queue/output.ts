@@ -28,11 +28,11 @@ export interface OutputSettings {
   readonly keepaliveMs: number
 }
 
-/** A place in the output of an item. */
-export interface PlaceInOutput {
+/** A position in the output of an item. */
+export interface PositionInOutput {
   /** The number of the attempt; undefined for the requested one. */
   readonly attempt: number | undefined
-  /** The position in it: 0, or the `to` of a piece. */
+  /** How many bytes of it come before: 0, or the `to` of a piece. */
   readonly after: number
   /** When the attempt began, in epoch milliseconds: after a retry its number comes again; absent if not known. */
   readonly begunMs?: number | undefined
@@ -40,16 +40,16 @@ export interface PlaceInOutput {
 
 const msOf = ({ started_at }: QueueItem): number => Date.parse(started_at ?? "")
 
-/** Whether a place is in the item's present attempt; undefined if that is not known. */
-const isPresent = ({ attempt, begunMs }: PlaceInOutput, item: QueueItem): boolean | undefined =>
+/** Whether a position is in the item's present attempt; undefined if that is not known. */
+const isPresent = ({ attempt, begunMs }: PositionInOutput, item: QueueItem): boolean | undefined =>
   attempt === item.attempt && begunMs !== undefined ? begunMs === msOf(item) : undefined
 
 /** Which output to read. */
 export interface OutputQuery {
   /** The number of the only attempt to read; undefined for the last one and, if followed, all later ones. */
   readonly attempt: number | undefined
-  /** The place from which to read. */
-  readonly from: PlaceInOutput
+  /** The position from which to read. */
+  readonly from: PositionInOutput
   /** Whether to go on with output that is printed from now on. */
   readonly isFollowed: boolean
 }
@@ -139,8 +139,8 @@ export class Output implements Service {
     const item = await this.#items.item(id)
     const attempt = query.attempt ?? query.from.attempt ?? item.attempt
     const present = isPresent(query.from, item)
-    const isPlaced = (query.from.attempt ?? attempt) === attempt && present !== false
-    const after = isPlaced ? query.from.after : 0
+    const isOfAttempt = (query.from.attempt ?? attempt) === attempt && present !== false
+    const after = isOfAttempt ? query.from.after : 0
     if (query.attempt !== undefined && attempt > item.attempt) throw notBegun(item, attempt)
     // Output beyond the end was printed before the item was retried, and was removed then. If it is of the present
     // attempt, a backup was restored that lacks it: the reader has it, even if the worker sends it again.
@@ -297,7 +297,7 @@ class OutputReader {
     return true
   }
 
-  /** The stored pieces after the place, which moves on. */
+  /** The stored pieces after the position, which moves on. */
   async *pieces(): AsyncGenerator<OutputEvent> {
     for (;;) {
       const { pieces, more } = await this.#outputs.read(this.id, this.#attempt, this.#at, PAGE_PIECES)

@@ -10,7 +10,7 @@ export interface Count {
   readonly total: number
   /** What is counted, in the plural. */
   readonly name: string
-  /** The place of the count if counts nest: a lower rank contains a higher one. */
+  /** How counts nest: one of a lower rank contains one of a higher rank. */
   readonly rank: number
   /** Whether its noun is one of work, such as image, frame, step. */
   readonly isWork: boolean
@@ -34,11 +34,11 @@ const NOUNS: readonly string[] = [
   "tile|line",
   "sample",
 ]
-/** The place of a count without a known noun: within images and frames. */
+/** The rank of a count without a known noun: within images and frames. */
 export const OTHER_RANK = NOUNS.length
-/** The place of a count that names a step, if nothing else was counted before it. */
+/** The rank of a count that names a step, if nothing else was counted before it. */
 const HEAD_RANK = -1
-/** From this place on, things are parts of what was counted before them on the line: steps, tiles, lines, samples. */
+/** From this rank on, things are parts of what was counted before them on the line: steps, tiles, lines, samples. */
 const PART_RANK = NOUNS.findIndex((nouns) => nouns.startsWith("step"))
 /** The distance between a part and what contains it. */
 const HALF = 0.5

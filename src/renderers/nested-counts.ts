@@ -7,7 +7,7 @@ import { LateStart } from "./late-start.ts"
 /** The distance between the ranks of two nouns. */
 const HALF = 0.5
 
-/** If other counts came this many times in its place, a count was abandoned. */
+/** If other counts came this many times instead of it, a count was abandoned. */
 const MAX_MISSED = 4
 
 /**
@@ -191,8 +191,8 @@ interface CountedLine {
   readonly outer: number
 }
 
-/** What distinguishes a count without a noun: the words before the counts of its line, and its place among them. */
-const keyOf = (label: string, place: number): string => `${label}#${place}`
+/** What distinguishes a count without a noun: the words before the counts of its line, and which of them it is. */
+const keyOf = (label: string, index: number): string => `${label}#${index}`
 
 /** Whether a line certainly counts work. `isInner` means that a count before it on the line is believed. */
 function isSureOf({ n, total, isWork, isHead }: Count, isInner: boolean, isDone: boolean): boolean {
@@ -243,7 +243,7 @@ export class NestedCounts {
       isInner = true
       isOn = seen === "moved" && this.#nested.at(-1) === counter
       if (isAfter) this.clear()
-      const isOuter = this.#place(counter, seen)
+      const isOuter = this.#insert(counter, seen)
       isLonger ||= isOuter && wasBeside
       isNext = isOuter || isAfter || isNext
     }
@@ -280,7 +280,7 @@ export class NestedCounts {
   }
 
   /**
-   * The place of a new count. Steps contain what is counted after them, and are inside what was counted
+   * The rank of a new count. Steps contain what is counted after them, and are inside what was counted
    * before.
    */
   #rankOf({ n, isHead, isWork, rank }: Count, isAlone: boolean): number {
@@ -308,14 +308,14 @@ export class NestedCounts {
 
   #believe(counter: CountedThing): boolean {
     counter.isBelieved = true
-    return this.#place(counter, "moved")
+    return this.#insert(counter, "moved")
   }
 
   /**
-   * Puts a counter in its place and drops the counters inside it; returns whether the outermost one has
+   * Inserts a counter by its rank and drops the counters inside it; returns whether the outermost one has
    * changed.
    */
-  #place(counter: CountedThing, seen: Seen): boolean {
+  #insert(counter: CountedThing, seen: Seen): boolean {
     const [outermost] = this.#nested
     const had =
       outermost !== undefined && (outermost !== counter ? this.fraction(0) > 0 : seen === "restarted")

@@ -10,7 +10,7 @@ import { Metrics } from "../metrics/metrics.ts"
 import { RefuseWhenFull } from "../queue/refuse-when-full.ts"
 import { wantsColour } from "../settings/colour-and-motion.ts"
 import { type ServeSettings } from "../settings/read-settings.ts"
-import { checkPlaceOfToken } from "../settings/token-file.ts"
+import { checkTokenFile } from "../settings/token-file.ts"
 import { START_MS } from "../store/contract/life.ts"
 import type { Observed, Store } from "../store/contract/store.ts"
 import { isPostgres, shownDatabase, shownUrl } from "../store/database-address.ts"
@@ -69,7 +69,7 @@ function checkPort(settings: ServeSettings): void {
 function refuseVainStart(settings: ServeSettings, made?: string): void {
   refuseUnprotectedStart(settings)
   checkPort(settings)
-  if (settings.tokenFile !== undefined) checkPlaceOfToken(settings.tokenFile, made)
+  if (settings.tokenFile !== undefined) checkTokenFile(settings.tokenFile, made)
 }
 
 /** Counts what a store commits, and tells `room` of it. */

@@ -110,7 +110,7 @@ function behindLink(file: string): string {
  * undefined for none.
  * @throws AppError `invalid` if it holds something else, `unavailable` if it cannot be read or written
  */
-export function checkPlaceOfToken(file: string, made?: string): void {
+export function checkTokenFile(file: string, made?: string): void {
   try {
     const folder = dirname(behindLink(file))
     const there = statSync(file, { throwIfNoEntry: false })

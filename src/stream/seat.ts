@@ -25,7 +25,7 @@ interface Beat {
 }
 
 /**
- * A stream's place with the broadcaster: its cursor, and how it waits.
+ * What the broadcaster has of a stream: its cursor, and how it waits.
  *
  * `cursor` is the last event ID that the stream has examined. It may be behind only while the stream does not wait.
  */

@@ -5,8 +5,8 @@ import type { Broadcaster } from "./broadcaster.ts"
 /** How many pages are kept. A page takes about 0.3 MB with its bytes. */
 const MOST_PAGES = 8
 
-/** The place of a page: the updates after an event ID, of one item or of all. */
-interface PlaceInHistory {
+/** Where a page begins: behind an event ID, in the history of one item or of all. */
+interface PageStart {
   /** The event ID after which the page begins. */
   readonly after: number
   /** The ID of the only item whose updates are read; undefined for all items. */
@@ -22,12 +22,12 @@ export interface FramePage {
 }
 
 /** A page that is kept; `last` is its last event ID. */
-interface KeptPage extends PlaceInHistory, FramePage {
+interface KeptPage extends PageStart, FramePage {
   readonly last: number
 }
 
 /**
- * The pages that were read since the bell last rang. Many streams often resume at about the same place at the
+ * The pages that were read since the bell last rang. Many streams often resume at about the same event ID at the
  * same time, and then each page is read and encoded once: a thousand replays leave little garbage behind. A
  * stream that resumes within a page gets the rest of it, and is in step with the others from then on.
  *
@@ -42,19 +42,19 @@ export class SharedPages {
     this.#broadcaster = broadcaster
   }
 
-  /** The page at a place; `read` reads it if it is not kept. */
-  async of(place: PlaceInHistory, read: () => Promise<Page>): Promise<FramePage> {
+  /** The page that begins there; `read` reads it if it is not kept. */
+  async of(start: PageStart, read: () => Promise<Page>): Promise<FramePage> {
     const { rings } = this.#broadcaster
     if (this.#rings !== rings) this.clear()
     this.#rings = rings
-    const known = this.#known(place)
+    const known = this.#known(start)
     if (known) return known
     const { updates, more } = await read()
     const isKept = more && this.#broadcaster.rings === rings
     // Another stream may have read the same meanwhile.
-    const other = isKept ? this.#known(place) : undefined
+    const other = isKept ? this.#known(start) : undefined
     if (other) return other
-    const page = { ...place, frames: updateFrames(updates), more, last: updates.at(-1)?.id ?? place.after }
+    const page = { ...start, frames: updateFrames(updates), more, last: updates.at(-1)?.id ?? start.after }
     if (isKept) this.#keep(page)
     return page
   }
@@ -64,8 +64,8 @@ export class SharedPages {
     this.#pages.length = 0
   }
 
-  /** The rest of a kept page after a place. */
-  #known({ after, queueId }: PlaceInHistory): FramePage | undefined {
+  /** The rest of a kept page behind an event ID. */
+  #known({ after, queueId }: PageStart): FramePage | undefined {
     const known = this.#pages.find(
       (page) => page.queueId === queueId && page.after <= after && after < page.last,
     )

@@ -135,7 +135,7 @@ export type Readiness = Static<typeof Readiness>
 /** Check that the process is alive. */
 export const Liveness = Type.Object({
   status: OneOf(["live", "stuck"], "`stuck` after 60 s"),
-  stood_seconds: Type.Number({ description: "for how long no timer of the server has had a turn" }),
+  stood_seconds: Type.Number({ description: "for how many seconds no timer of the server has run" }),
 })
 
 export type Liveness = Static<typeof Liveness>

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 
-import { Client, type OutputPlace } from "../../src/client/client.ts"
+import { Client, type OutputPosition } from "../../src/client/client.ts"
 import { start } from "../server.ts"
 import { type Attempt, attempt, claim } from "../worker.ts"
 import { impostor, notOurs } from "./impostor.ts"
@@ -12,7 +12,7 @@ test("an output is resumed at a place, and read from its beginning after the ite
   const client = new Client(server.url)
   const print = ({ id, lease }: Attempt, text: string): Promise<unknown> =>
     client.print({ id, token: lease.token }, new TextEncoder().encode(text))
-  const read = async (id: number, from?: OutputPlace) => {
+  const read = async (id: number, from?: OutputPosition) => {
     const said = await Array.fromAsync(client.output(id, { attempt: 1, from }))
     return said.filter(({ type }) => type !== "end")
   }

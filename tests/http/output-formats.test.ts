@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { outputFormat, placeIn } from "../../src/http/output-formats.ts"
+import { outputFormat, positionOf } from "../../src/http/output-formats.ts"
 import { Reader } from "../reader.ts"
 import { start } from "../server.ts"
 
@@ -13,9 +13,9 @@ test("a client gets the output as events if it names them or accepts them, also 
 })
 
 test("a client that comes back continues at the place that its event ID names, with or without the begin of the attempt", () => {
-  expect(placeIn("2-70-1700")).toEqual({ attempt: 2, after: 70, begunMs: 1700 })
-  expect(placeIn("2-70")).toEqual({ attempt: 2, after: 70, begunMs: undefined })
-  for (const foreign of [null, "", "70", "2-70-", "2-x"]) expect(placeIn(foreign)).toBeUndefined()
+  expect(positionOf("2-70-1700")).toEqual({ attempt: 2, after: 70, begunMs: 1700 })
+  expect(positionOf("2-70")).toEqual({ attempt: 2, after: 70, begunMs: undefined })
+  for (const foreign of [null, "", "70", "2-70-", "2-x"]) expect(positionOf(foreign)).toBeUndefined()
 })
 
 test("a piece is sent with the place behind it as its event ID, from which its reader goes on", () => {

@@ -132,7 +132,7 @@ export const CLIENT: readonly Mistake[] = [
     [
       [
         "a stream begins again and again after the server has another history",
-        "  place.history = history\n",
+        "  known.history = history\n",
         "",
       ],
     ],

@@ -40,8 +40,8 @@ export const DASHBOARD: readonly Mistake[] = [
       ],
       [
         "of two pages that are read together the one that came is lost when the other fails",
-        "({ place, ...(await this.#read(place, signal)) })",
-        "{ const { queue, next } = await this.#read(place, signal); place.next = next; return { place, queue, next } }",
+        "({ part, ...(await this.#read(part, signal)) })",
+        "{ const { queue, next } = await this.#read(part, signal); part.next = next; return { part, queue, next } }",
       ],
     ],
   ),

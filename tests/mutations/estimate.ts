@@ -101,13 +101,13 @@ export const ESTIMATE: readonly Mistake[] = [
       ["a bar stands at its end while nothing is left", "Math.max(left, LEAST_LEFT * at)", "left"],
       [
         "the band ends before what is left",
-        "high: Math.max(extent.high, whole * spread - place.at)",
-        "high: Math.max(extent.high, whole / spread - place.at)",
+        "high: Math.max(extent.high, whole * spread - now.at)",
+        "high: Math.max(extent.high, whole / spread - now.at)",
       ],
       [
         "a band has a part in seconds",
-        "high: Math.max(extent.high, whole * spread - place.at)",
-        "high: Math.max(extent.high, whole * spread + 2 - place.at)",
+        "high: Math.max(extent.high, whole * spread - now.at)",
+        "high: Math.max(extent.high, whole * spread + 2 - now.at)",
       ],
     ],
   ),
@@ -126,8 +126,8 @@ export const ESTIMATE: readonly Mistake[] = [
       ],
       ["more than the newest eight runs count", "runs.slice(-MAX_RUNS)", "runs.slice(-2 * MAX_RUNS)"],
       [
-        "the answer for one place stands for all that follow",
-        "const joint = placedIn(known, place.trace, place.at)\n  const stepAt",
+        "the answer of one moment stands for all that follow",
+        "const joint = followedTo(known, now.trace, now.at)\n  const stepAt",
         "const joint = known\n  const stepAt",
       ],
     ],
@@ -144,12 +144,12 @@ export const ESTIMATE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/estimate/place-in-run.ts",
+    "src/item/estimate/attempt-in-run.ts",
     ["tests/item/estimate/amounts.test.ts"],
     [["a line that ends early hides one that goes on", "if (endOf(line) < MOST * reached) continue", ""]],
   ),
   ...of(
-    "src/item/estimate/place-in-run.ts",
+    "src/item/estimate/attempt-in-run.ts",
     ["tests/item/estimate/estimate.test.ts"],
     [
       [
@@ -183,7 +183,7 @@ export const ESTIMATE: readonly Mistake[] = [
     ],
   ),
   ...of(
-    "src/item/estimate/place-in-run.ts",
+    "src/item/estimate/attempt-in-run.ts",
     ["tests/item/estimate/own-pace.test.ts"],
     [
       [

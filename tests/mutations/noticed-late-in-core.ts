@@ -356,8 +356,8 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
     [["the streams are checked all the time", "6 * BEAT_MS", "6 / BEAT_MS"]],
   ),
   ...of(
-    "src/item/estimate/place-in-run.ts",
-    ["tests/item/estimate/place-in-run.test.ts"],
+    "src/item/estimate/attempt-in-run.ts",
+    ["tests/item/estimate/attempt-in-run.test.ts"],
     [
       [
         "a step's stretch of the bar ends at its seconds",

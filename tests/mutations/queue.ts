@@ -144,7 +144,7 @@ export const QUEUE: readonly Mistake[] = [
     [
       [
         "a reader that asks for another attempt goes on at the position of the one before",
-        "const after = isPlaced ? query.from.after : 0",
+        "const after = isOfAttempt ? query.from.after : 0",
         "const after = query.from.after",
       ],
       [

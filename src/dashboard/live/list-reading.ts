@@ -10,31 +10,31 @@ const PAGE = 500
 const MAX_PAGES = 10
 
 /** How far the items of one status have been read. */
-interface PlaceInList {
+interface ReadSoFar {
   readonly status: Status
   /** Where the next page begins; undefined before the first one, null after the last. */
   next: string | null | undefined
   last: QueueItem | null
 }
 
-const UNREAD: Pick<PlaceInList, "next" | "last"> = { next: undefined, last: null }
+const UNREAD: Pick<ReadSoFar, "next" | "last"> = { next: undefined, last: null }
 
 /** One list of the server: the items of some statuses in one order, read page by page. */
 class Pages {
-  readonly #places: readonly PlaceInList[]
+  readonly #parts: readonly ReadSoFar[]
   readonly #order: (a: QueueItem, b: QueueItem) => number
   readonly #wanted: Query
 
   constructor(statuses: readonly Status[], list: ListName, wanted: Query) {
-    this.#places = statuses.map((status) => ({ status, ...UNREAD }))
+    this.#parts = statuses.map((status) => ({ status, ...UNREAD }))
     this.#order = ORDERS[list]
     this.#wanted = wanted
   }
 
   /** The last item up to which all are known; null once all are, and `unread` before any was read. */
   get end(): Ends[ListName] {
-    if (this.#places.some(({ next }) => next === undefined)) return "unread"
-    const lasts = this.#places.flatMap(({ next, last }) => (next !== null && last ? [last] : []))
+    if (this.#parts.some(({ next }) => next === undefined)) return "unread"
+    const lasts = this.#parts.flatMap(({ next, last }) => (next !== null && last ? [last] : []))
     return lasts.sort(this.#order)[0] ?? null
   }
 
@@ -42,13 +42,13 @@ class Pages {
   async more(signal?: AbortSignal): Promise<QueueItem[]> {
     const found: QueueItem[] = []
     for (let page = 0; page < MAX_PAGES && found.length === 0; page += 1) {
-      const open = this.#places.filter(({ next }) => next !== null)
+      const open = this.#parts.filter(({ next }) => next !== null)
       if (open.length === 0) break
-      const read = open.map(async (place) => ({ place, ...(await this.#read(place, signal)) }))
+      const read = open.map(async (part) => ({ part, ...(await this.#read(part, signal)) }))
       // Only when all have come: if one fails, all are requested again.
-      for (const { place, queue, next } of await Promise.all(read)) {
-        place.next = next
-        place.last = queue.at(-1) ?? place.last
+      for (const { part, queue, next } of await Promise.all(read)) {
+        part.next = next
+        part.last = queue.at(-1) ?? part.last
         found.push(...queue.filter((item) => isWanted(item, this.#wanted)))
       }
     }
@@ -57,16 +57,16 @@ class Pages {
 
   /** Begins again. */
   restart(): void {
-    for (const place of this.#places) Object.assign(place, UNREAD)
+    for (const part of this.#parts) Object.assign(part, UNREAD)
   }
 
-  #read(place: PlaceInList, signal?: AbortSignal): ReturnType<typeof server.list> {
+  #read(part: ReadSoFar, signal?: AbortSignal): ReturnType<typeof server.list> {
     const { text } = this.#wanted
     const query = {
-      status: place.status,
+      status: part.status,
       limit: String(PAGE),
       ...(text !== "" && { q: text }),
-      ...(typeof place.next === "string" && { after: place.next }),
+      ...(typeof part.next === "string" && { after: part.next }),
     }
     return server.list(query, signal)
   }

@@ -1,4 +1,4 @@
-import type { OutputPlace, Printed } from "../../client/client.ts"
+import type { OutputPosition, Printed } from "../../client/client.ts"
 import { notKept } from "../../text.ts"
 import { server } from "./server.ts"
 
@@ -18,7 +18,7 @@ export interface HeardOutput {
 
 /**
  * Reads the output of the command of one attempt, and follows it while it is seen. A browser has few
- * connections for a server, so a hidden tab releases its own, and later continues at the same place.
+ * connections for a server, so a hidden tab releases its own, and later continues at the same position.
  */
 export class OutputReading {
   readonly #id: number
@@ -26,7 +26,7 @@ export class OutputReading {
   readonly #isFollowed: boolean
   readonly #heard: HeardOutput
   readonly #timer: ReturnType<typeof setInterval>
-  #place: OutputPlace | undefined
+  #position: OutputPosition | undefined
   #connection: AbortController | undefined
 
   constructor(id: number, attempt: number, isFollowed: boolean, heard: HeardOutput) {
@@ -53,7 +53,7 @@ export class OutputReading {
   async #read(): Promise<void> {
     const connection = new AbortController()
     this.#connection = connection
-    const options = { attempt: this.#attempt, from: this.#place, isFollowed: this.#isFollowed }
+    const options = { attempt: this.#attempt, from: this.#position, isFollowed: this.#isFollowed }
     try {
       for await (const said of server.output(this.#id, { ...options, signal: connection.signal }))
         this.#hear(said)
@@ -74,9 +74,9 @@ export class OutputReading {
   #hear(said: Printed): void {
     if (said.type !== "piece") return
     const { attempt, to, missing, text, begunMs } = said
-    const before = this.#place?.begunMs
+    const before = this.#position?.begunMs
     if (before !== undefined && begunMs !== undefined && before !== begunMs) this.#heard.begunAgain()
-    this.#place = { attempt, to, begunMs }
+    this.#position = { attempt, to, begunMs }
     this.#heard.text(missing > 0 ? `[${notKept(missing)}]\n${text}` : text)
   }
 }

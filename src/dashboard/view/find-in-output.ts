@@ -2,7 +2,7 @@ import { count } from "../model/wording.ts"
 import { el, setText, show } from "./dom.ts"
 import type { PrintedText } from "./printed-text.ts"
 
-/** At most this many places are marked. */
+/** At most this many matches are marked. */
 const MAX_FOUND = 2000
 /** A search begins when no key was pressed for this many milliseconds. */
 const TYPING_MS = 150
@@ -14,12 +14,12 @@ function highlight(name: string, ranges: readonly Range[]): void {
   else CSS.highlights.set(name, new Highlight(...ranges))
 }
 
-/** A field that finds words in a text that grows, and leads from one place to the next. */
+/** A field that finds words in a text that grows, and leads from one match to the next. */
 export class FindInOutput {
   readonly #text: PrintedText
   readonly #reveal: (range: Range) => void
   readonly #input: HTMLInputElement
-  readonly #places = el("span", { class: "places", role: "status" })
+  readonly #matches = el("span", { class: "matches", role: "status" })
   readonly #back: HTMLButtonElement
   readonly #forth: HTMLButtonElement
   /** The field, for the page. */
@@ -29,7 +29,7 @@ export class FindInOutput {
   #words = ""
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** `reveal` brings a place into view. */
+  /** `reveal` brings a match into view. */
   constructor(text: PrintedText, label: string, reveal: (range: Range) => void) {
     this.#text = text
     this.#reveal = reveal
@@ -45,9 +45,9 @@ export class FindInOutput {
       made.addEventListener("click", () => this.#go(step))
       return made
     }
-    this.#back = button("Previous place", "↑", -1)
-    this.#forth = button("Next place", "↓", 1)
-    this.element = el("div", { class: "find" }, this.#input, this.#places, this.#back, this.#forth)
+    this.#back = button("Previous match", "↑", -1)
+    this.#forth = button("Next match", "↓", 1)
+    this.element = el("div", { class: "find" }, this.#input, this.#matches, this.#back, this.#forth)
     this.#input.addEventListener("input", () => {
       clearTimeout(this.#timer)
       this.#timer = setTimeout(() => this.#look(true), TYPING_MS)
@@ -68,7 +68,7 @@ export class FindInOutput {
   #look(isNew: boolean): void {
     clearTimeout(this.#timer)
     this.#words = this.#input.value
-    // Lower case is not used on both sides: it can change the length of a text, and so all places.
+    // Lower case is not used on both sides: it can change the length of a text, and so where all matches are.
     const words = new RegExp(this.#words.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), "gi")
     this.#found = this.#words === "" ? [] : [...this.#text.data.matchAll(words)].map(({ index }) => index)
     const isFound = this.#found.length > 0
@@ -102,8 +102,8 @@ export class FindInOutput {
       this.#found.slice(-MAX_FOUND).map((at) => this.#range(at)),
     )
     highlight("found-here", here === undefined ? [] : [this.#range(here)])
-    const places = length === 0 ? "not found" : `${count(this.#at + 1)} of ${count(length)}`
-    setText(this.#places, this.#words === "" ? "" : places)
+    const matches = length === 0 ? "not found" : `${count(this.#at + 1)} of ${count(length)}`
+    setText(this.#matches, this.#words === "" ? "" : matches)
     show(this.#back, length > 1)
     show(this.#forth, length > 1)
   }

@@ -8,7 +8,7 @@ const HALF = 50
 /** If a bar is this far from its target, in percent, it moves faster. */
 const FAR = 1.5
 const CATCH_UP_S = 0.7
-/** A new bar has been drawn at its place after this time. */
+/** A new bar has been drawn as far as it is after this time. */
 const SEEN_MS = 100
 
 /** The hues of songs, far enough from each other, and from the colours of success, warning and failure. */
@@ -140,8 +140,8 @@ export class WaveBar {
     this.#move(glide)
   }
 
-  /** The present place of the bar. */
-  #place(): number {
+  /** How far the bar is now, in percent. */
+  #reached(): number {
     const glide = this.#glide
     if (!glide) return 0
     const part = glide.seconds > 0 ? (performance.now() - this.#movedMs) / 1000 / glide.seconds : 1
@@ -159,16 +159,16 @@ export class WaveBar {
   #move(wanted: Glide): void {
     clearTimeout(this.#goesOn)
     const before = this.#glide
-    // A new bar is at its place at once. A bar that is far away is there soon; then it glides.
-    const isFar = !before || Math.abs(wanted.done - this.#place()) > FAR
+    // A new bar is as far at once. A bar that is far away is there soon; then it glides.
+    const isFar = !before || Math.abs(wanted.done - this.#reached()) > FAR
     const asked = isFar ? { ...wanted, to: wanted.done, seconds: before ? CATCH_UP_S : 0 } : wanted
     if (isFar && wanted.to > wanted.done) this.#goOn(wanted, asked.seconds)
-    const place = before ? this.#place() : asked.to
+    const reached = before ? this.#reached() : asked.to
     // It goes back only if the percentage beside it does.
-    const isSame = Math.floor(asked.to) === Math.floor(place)
-    const glide = isSame ? { ...asked, to: Math.max(asked.to, place) } : asked
+    const isSame = Math.floor(asked.to) === Math.floor(reached)
+    const glide = isSame ? { ...asked, to: Math.max(asked.to, reached) } : asked
     if (glide.to === before?.to && glide.seconds === before.seconds) return
-    this.#from = place
+    this.#from = reached
     this.#movedMs = performance.now()
     this.#glide = glide
     const to = Math.min(100, Math.max(0, glide.to))

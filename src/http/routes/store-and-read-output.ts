@@ -12,7 +12,7 @@ import { limitSilence, piecesOf } from "../body-silence-limit.ts"
 import type { AppWithCaller, Callers } from "../caller-of-request.ts"
 import { OUTPUT_SSE, OUTPUT_TEXT } from "../docs/examples.ts"
 import { json, words } from "../docs/words.ts"
-import { type OutputFormat, outputFormat, placeIn } from "../output-formats.ts"
+import { type OutputFormat, outputFormat, positionOf } from "../output-formats.ts"
 import {
   ItemParams,
   LEASE,
@@ -55,10 +55,10 @@ type OutputParams = Static<typeof OutputParams>
 
 /** What a request asks for. A client that comes back continues after its last event. */
 function outputQueryOf({ attempt, after = "0", follow }: OutputParams, request: Request): OutputQuery {
-  const place = placeIn(request.headers.get("last-event-id"))
+  const position = positionOf(request.headers.get("last-event-id"))
   return {
     attempt: numberIn(attempt),
-    from: place ?? { attempt: undefined, after: Number(after) },
+    from: position ?? { attempt: undefined, after: Number(after) },
     isFollowed: follow === "true",
   }
 }

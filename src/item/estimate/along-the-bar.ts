@@ -42,7 +42,7 @@ const oneStep = (percent: readonly Point[], totals: StepTrace["totals"]): StepTr
 /** What the words of a step count, whatever the words are. */
 const IN_WORDS = "#"
 
-/** What a step counts, with its place among the steps; undefined if it counts nothing. */
+/** What a step counts, with its number among the steps; undefined if it counts nothing. */
 function countedAt(
   { unit, index }: StepTrace,
   counted: Point | readonly Point[] | undefined,
@@ -65,7 +65,7 @@ export interface KnownSteps {
   readonly orders: readonly (readonly string[])[]
   /** Of the steps of attempts: whether they came in the order of a run. */
   readonly isInOrder: WeakMap<readonly StepTrace[], boolean>
-  /** What each run counts in exactly one of its steps, and at the same place. */
+  /** What each run counts in exactly one of its steps, and in the step of the same number. */
   readonly counted: ReadonlySet<string>
 }
 
@@ -144,7 +144,7 @@ export type Words = "as before" | "unknown" | "elsewhere"
 
 /**
  * `unknown`: words that no run used, such as the title of a song, unless the step is known by what it counts.
- * `elsewhere`: words that come in another order than in the runs, or now stand at another place of the bar.
+ * `elsewhere`: words that come in another order than in the runs, or now stand elsewhere on the bar.
  */
 export function wordsNow({ steps, latest, from }: Trace, known: KnownSteps): Words {
   const last = steps.at(-1)

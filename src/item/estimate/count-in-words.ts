@@ -1,5 +1,5 @@
 import type { Unit } from "../item.ts"
-import { placeByCount, type TotalGrowth } from "./growing-total.ts"
+import { doneByCount, type TotalGrowth } from "./growing-total.ts"
 import type { Point } from "./step-line.ts"
 import type { TracedReport } from "./traced-report.ts"
 
@@ -201,6 +201,6 @@ export function isNoCount(
 ): boolean {
   const isPercentage = unit?.name === PERCENT
   if (!unit || (!step && !isPercentage) || last.unit !== (isPercentage ? "" : unit.name)) return false
-  const { unit: part = unit.done / unit.total } = placeByCount(last, { unit })
+  const { unit: part = unit.done / unit.total } = doneByCount(last, { unit })
   return part < reached - FALL && part < reached / 2
 }

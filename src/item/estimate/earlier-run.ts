@@ -62,7 +62,7 @@ export interface EarlierRun {
 }
 
 /**
- * What one earlier run says about the attempt at its present place. Lengths are in seconds as the earlier run
+ * What one earlier run says about the attempt as far as it is now. Lengths are in seconds as the earlier run
  * took them, adjusted to how much there is to do now. A pace is the logarithm of how many times as long this
  * attempt takes as the earlier run.
  */
@@ -81,15 +81,15 @@ export interface RunAnswer {
   previousPace: number
   /** The seconds of the current step. */
   step: number
-  /** How many seconds the run had spent in that step when it was at the place where this attempt is now. */
+  /** How many seconds the run had spent in that step when it was as far as this attempt is now. */
   inStep: number
   /** How many of these seconds the attempt did not need, because it found their work done. */
   found: number
-  /** Seconds from this place to the run's next report, or to the end of the step. */
+  /** Seconds from there to the run's next report, or to the end of the step. */
   gap: number
   /** The seconds of the steps after the current one. */
   after: number
-  /** When this attempt reached its place, in seconds since its start. */
+  /** When this attempt came as far as it is, in seconds since its start. */
   movedAt: number
   /** When the last step ended that both had, in seconds since the attempt's start; 0 if they have none in common. */
   commonUntil: number

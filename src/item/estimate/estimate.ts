@@ -29,16 +29,16 @@ const LEAST_LEFT = 0.02
 export const MAX_SHOWN = 99
 
 /** How long the attempt will still take; null if no run resembles it. */
-export function estimate(place: AttemptNow, experience: Experience): Estimate | null {
-  const said = ask(place, experience)
+export function estimate(now: AttemptNow, experience: Experience): Estimate | null {
+  const said = ask(now, experience)
   if (!said) return null
   const { left, deviation, extent } = said
-  const whole = place.at + left
+  const whole = now.at + left
   const spread = Math.exp(FOUR_FIFTHS * deviation)
   return {
     left,
-    low: Math.max(0, Math.min(left, extent.low, whole / spread - place.at)),
-    high: Math.max(extent.high, whole * spread - place.at),
+    low: Math.max(0, Math.min(left, extent.low, whole / spread - now.at)),
+    high: Math.max(extent.high, whole * spread - now.at),
   }
 }
 

@@ -27,11 +27,11 @@ import {
   type AnswerOfRun,
   between,
   type Custom,
+  followedTo,
   type JointAnswer,
   jointOf,
   offBy,
   PARTS,
-  placedIn,
   secondsLeft,
 } from "./time-left.ts"
 import { SIGNALS, type StepTrace } from "./trace.ts"
@@ -188,17 +188,17 @@ type KnownRuns = Pick<Experience, "earlierRuns" | "weights" | "slowness">
  * asked.
  */
 function answersOf(
-  place: AttemptNow,
+  now: AttemptNow,
   { earlierRuns, weights, slowness }: KnownRuns,
   except?: EarlierRun,
 ): AnswerOfRun[] {
-  const totals = declaredOf(place.totals)
-  const own = slowness.get(place.worker) ?? 0
+  const totals = declaredOf(now.totals)
+  const own = slowness.get(now.worker) ?? 0
   const all: AnswerOfRun[] = []
   for (const [i, earlierRun] of earlierRuns.entries()) {
     if (earlierRun === except) continue
     const expected = own - (slowness.get(earlierRun.run.worker) ?? 0)
-    const { answer, hand } = askRun(place.trace.steps, totals, earlierRun)
+    const { answer, hand } = askRun(now.trace.steps, totals, earlierRun)
     all.push({ answer, hand, expected, weight: weights[i] ?? 1 })
   }
   return all
@@ -218,17 +218,17 @@ function trialsOf(known: KnownRuns, part: number): Trial[] {
   if (known.earlierRuns.length < 2) return []
   return known.earlierRuns.flatMap((earlierRun) => {
     const { run } = earlierRun
-    const place = attemptAt(run, run.seconds * part)
-    const { at } = place
-    const all = answersOf(place, known, earlierRun)
+    const now = attemptAt(run, run.seconds * part)
+    const { at } = now
+    const all = answersOf(now, known, earlierRun)
     const together = jointOf(all)
     if (!together) return []
     const each = all.flatMap((one) => {
       const alone = jointOf([one])
-      return alone ? placedIn(alone, place.trace, at) : []
+      return alone ? followedTo(alone, now.trace, at) : []
     })
-    const stepAt = place.trace.steps.at(-1)?.at ?? 0
-    return [{ run, at, stepAt, each, joint: placedIn(together, place.trace, at) }]
+    const stepAt = now.trace.steps.at(-1)?.at ?? 0
+    return [{ run, at, stepAt, each, joint: followedTo(together, now.trace, at) }]
   })
 }
 
@@ -316,26 +316,26 @@ function barFor(words: Words, { alongTheBar, wrong, earlierRuns }: Experience): 
  * asked.
  */
 export function ask(
-  place: AttemptNow,
+  now: AttemptNow,
   experience: Experience,
 ): { readonly left: number; readonly deviation: number; readonly extent: Range } | undefined {
-  const barOnly = barFor(wordsNow(place.trace, experience.known), experience)
-  const trace = barOnly && traceAlongTheBar(place.trace)
-  if (barOnly && trace) return ask({ ...place, trace }, barOnly)
-  const { steps } = place.trace
+  const barOnly = barFor(wordsNow(now.trace, experience.known), experience)
+  const trace = barOnly && traceAlongTheBar(now.trace)
+  if (barOnly && trace) return ask({ ...now, trace }, barOnly)
+  const { steps } = now.trace
   const remembered = experience.remembered.get(steps)
-  const isSame = remembered !== undefined && remembered.totals === place.totals
-  const known = isSame ? remembered.joint : jointOf(answersOf(place, experience))
+  const isSame = remembered !== undefined && remembered.totals === now.totals
+  const known = isSame ? remembered.joint : jointOf(answersOf(now, experience))
   if (!known) return undefined
   // Attempts that have reported nothing have the same trace, so nothing is kept for it.
-  if (!isSame && steps.length > 0) experience.remembered.set(steps, { totals: place.totals, joint: known })
-  const joint = placedIn(known, place.trace, place.at)
+  if (!isSame && steps.length > 0) experience.remembered.set(steps, { totals: now.totals, joint: known })
+  const joint = followedTo(known, now.trace, now.at)
   const stepAt = steps.at(-1)?.at ?? 0
-  const left = secondsLeft(joint, place.at, stepAt, experience.custom)
+  const left = secondsLeft(joint, now.at, stepAt, experience.custom)
   const { custom, earlierRuns, usual, errors } = experience
-  const timing = { at: place.at, left, stepAt }
+  const timing = { at: now.at, left, stepAt }
   const doubt = doubtOf(joint, timing, custom, earlierRuns.length)
-  const deviation = expectedError(usual, place.at, left, doubt) * between(errors, partOf(place.at, left))
+  const deviation = expectedError(usual, now.at, left, doubt) * between(errors, partOf(now.at, left))
   return { left, deviation: Math.min(MAX_DEVIATION, deviation), extent: extentOf(joint, timing) }
 }
 

@@ -11,7 +11,7 @@ const MIN_SERIES = 3
 /** Whether a step has a number, and no name. */
 const isNumbered = ({ name, total = 1 }: StepTrace): boolean => name === "" && total > 1
 
-/** How many steps of a run have a name, or only numbers, and the places of the first and the last one. */
+/** How many steps of a run have a name, or only numbers, and the indexes of the first and the last one. */
 interface NameCount {
   readonly name: string
   readonly count: number

@@ -31,7 +31,7 @@ export interface CountingStep {
 const CHANGED = 0.05
 
 /** How far a step is by a report, by what was first to be done; the total changed. */
-const placeIn = (first: number, { unit, media }: TracedReport): number =>
+const doneOf = (first: number, { unit, media }: TracedReport): number =>
   (media ? media.out_time : (unit?.done ?? 0)) / first
 
 /** After so many of its pauses, and surely after one more, a total will not change any more. */
@@ -40,7 +40,7 @@ const STANDING = 1
 /** The growth of a step whose total was `first`, and is `latest` in this report; true if it is less. */
 export function begunToGrow(first: number, latest: number, report: TracedReport): TotalGrowth | true {
   if (latest < first) return true
-  const at = placeIn(first, report)
+  const at = doneOf(first, report)
   return { first, latest, at, pause: at }
 }
 
@@ -52,7 +52,7 @@ export function grownTo(grew: TotalGrowth | true, latest: number, report: Traced
   const isSame = grew === true || latest <= 0 || Math.abs(latest / grew.latest - 1) <= CHANGED
   if (isSame) return grew
   if (latest < grew.latest) return true
-  const at = placeIn(grew.first, report)
+  const at = doneOf(grew.first, report)
   return { first: grew.first, latest, at, pause: Math.max(grew.pause, at - grew.at) }
 }
 
@@ -91,12 +91,12 @@ export const isNotKnownYet = ({ size, unit }: CountingStep, run: CountingStep): 
 export const countedBy = ({ unit }: CountingStep): "media" | "unit" => (unit === "seconds" ? "media" : "unit")
 
 /** How far a step is by a report, if its total has changed on the way; otherwise empty. */
-export function placeByCount(
+export function doneByCount(
   step: CountingStep,
   { unit, media }: TracedReport,
 ): { readonly media?: number; readonly unit?: number } {
   const grown = growthIn(step)
   if (!grown) return {}
-  if (countedBy(step) === "media") return media ? { media: placeIn(grown.first, { media }) } : {}
-  return unit?.name === step.unit ? { unit: placeIn(grown.first, { unit }) } : {}
+  if (countedBy(step) === "media") return media ? { media: doneOf(grown.first, { media }) } : {}
+  return unit?.name === step.unit ? { unit: doneOf(grown.first, { unit }) } : {}
 }

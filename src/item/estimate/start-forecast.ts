@@ -1,6 +1,6 @@
 import type { Outlook } from "./estimate.ts"
 
-/** A place where one item at a time is worked on: a worker with an item, or one that waits for an item. */
+/** One item at a time is worked on here: a worker with an item, or one that waits for an item. */
 export interface Slot {
   /** The name of the worker. How long an item takes depends on it. */
   readonly worker: string

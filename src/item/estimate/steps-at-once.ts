@@ -1,5 +1,5 @@
 import { withoutDigits } from "./count-in-words.ts"
-import { type CountingStep, placeByCount } from "./growing-total.ts"
+import { type CountingStep, doneByCount } from "./growing-total.ts"
 import type { Point } from "./step-line.ts"
 import type { TracedReport } from "./traced-report.ts"
 
@@ -51,7 +51,7 @@ export function goesOnBeside(soFar: SoFar, report: TracedReport, values: Signals
   const earlier = steps.slice(0, -1).findLast((step) => names(step, report))
   if (!earlier) return isLate(soFar, report)
   const { lines } = earlier
-  const { media, unit, percent }: Signals<number> = { ...values, ...placeByCount(earlier, report) }
+  const { media, unit, percent }: Signals<number> = { ...values, ...doneByCount(earlier, report) }
   if (media !== undefined) return media > (lines.media?.at(-1)?.[0] ?? 0)
   if (unit !== undefined) return unit > (lines.unit?.at(-1)?.[0] ?? 0)
   return percent !== undefined && percent > (latest.percent?.[0] ?? from)

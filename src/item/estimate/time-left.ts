@@ -1,5 +1,5 @@
+import { AttemptInRun, BEYOND, movedSignals } from "./attempt-in-run.ts"
 import { type Hand, paceOf, type RunAnswer } from "./earlier-run.ts"
-import { BEYOND, movedSignals, PlaceInRun } from "./place-in-run.ts"
 import { USUAL_STEP } from "./step-durations.ts"
 import { stillPossible } from "./still-possible.ts"
 import type { Trace } from "./trace.ts"
@@ -25,8 +25,8 @@ export interface JointAnswer {
   readonly answer: RunAnswer
   /** The mean of the expected paces. */
   readonly expected: number
-  /** The attempt's place in each earlier run that had the current step. */
-  readonly places: readonly PlaceInRun[]
+  /** Where the attempt is in each earlier run that had the current step. */
+  readonly inRuns: readonly AttemptInRun[]
 }
 
 /** How the attempts of a kind keep their pace. */
@@ -87,7 +87,7 @@ export function jointOf(all: readonly AnswerOfRun[]): JointAnswer | undefined {
     expected += ((one.expected - expected) * one.weight) / whole
     mix(answer, one.answer, one.weight / whole)
   }
-  const places: PlaceInRun[] = []
+  const inRuns: AttemptInRun[] = []
   for (const {
     hand,
     weight,
@@ -95,31 +95,31 @@ export function jointOf(all: readonly AnswerOfRun[]): JointAnswer | undefined {
     expected: own,
   } of counting) {
     const pace = Math.exp(own - expected)
-    if (hand) places.push(new PlaceInRun({ hand, part: weight / whole, behind, after, pace }))
+    if (hand) inRuns.push(new AttemptInRun({ hand, part: weight / whole, behind, after, pace }))
   }
-  return { answer, expected, places }
+  return { answer, expected, inRuns }
 }
 
 /**
- * The same answer with the attempt's place in its step. If no earlier run had the step, the attempt counts as
- * being `at` seconds after its start. All answers that come from one `joint` share the same `places`.
+ * The same answer with where the attempt is in its step. If no earlier run had the step, the attempt counts as
+ * being `at` seconds after its start. All answers that come from one `joint` share the same `inRuns`.
  */
-export function placedIn(joint: JointAnswer, trace: Trace, at: number): JointAnswer {
-  const { answer, expected, places } = joint
+export function followedTo(joint: JointAnswer, trace: Trace, at: number): JointAnswer {
+  const { answer, expected, inRuns } = joint
   const size = trace.steps.at(-1)?.size ?? 0
   const moved = movedSignals(trace)
   let [step, inStep, found, gap, movedAfter, unsure] = [answer.step, 0, 0, 0, 0, 0]
-  for (const place of places) {
-    place.move(trace, moved, size)
-    step += place.part * place.more
-    unsure += place.part * place.unsure
-    inStep += place.part * place.inStep
-    found += place.part * place.found
-    gap += place.part * place.gap
-    movedAfter += place.part * place.movedAfter
+  for (const inRun of inRuns) {
+    inRun.move(trace, moved, size)
+    step += inRun.part * inRun.more
+    unsure += inRun.part * inRun.unsure
+    inStep += inRun.part * inRun.inStep
+    found += inRun.part * inRun.found
+    gap += inRun.part * inRun.gap
+    movedAfter += inRun.part * inRun.movedAfter
   }
-  const movedAt = places.length > 0 ? answer.movedAt + movedAfter : at
-  return { answer: { ...answer, step, inStep, found, gap, movedAt, unsure }, expected, places }
+  const movedAt = inRuns.length > 0 ? answer.movedAt + movedAfter : at
+  return { answer: { ...answer, step, inStep, found, gap, movedAt, unsure }, expected, inRuns }
 }
 
 /** Moves an answer towards another one by a part of the difference. */
@@ -145,9 +145,9 @@ interface Paces {
   readonly step: number
 }
 
-/** The paces of an attempt that took `secondsInStep` for what took the earlier runs `placeInStep` seconds. */
-export function pacesOf(answer: RunAnswer, placeInStep: number, secondsInStep: number): Paces {
-  const inStep = placeInStep - answer.found
+/** The paces of an attempt that took `secondsInStep` for what took the earlier runs `inStepOfRuns` seconds. */
+export function pacesOf(answer: RunAnswer, inStepOfRuns: number, secondsInStep: number): Paces {
+  const inStep = inStepOfRuns - answer.found
   const step = paceOf(secondsInStep, inStep)
   const trusted = answer.trusted + answer.trust * inStep
   const all = trusted > 0 ? (answer.trustedPace + answer.trust * inStep * step) / trusted : 0
@@ -158,7 +158,7 @@ export function pacesOf(answer: RunAnswer, placeInStep: number, secondsInStep: n
 }
 
 /**
- * How far the overall pace was from the expected pace when the attempt reached its place; undefined at the
+ * How far the overall pace was from the expected pace when the attempt came as far as it is; undefined at the
  * start.
  */
 export function offBy({ answer, expected }: JointAnswer, stepAt: number): number | undefined {
@@ -181,20 +181,20 @@ function stepInertiaOf({ spread, variation }: RunAnswer, alarm: number): number 
 }
 
 /**
- * Seconds left for an attempt that took `secondsInStep` for what took the earlier runs `place` seconds of
+ * Seconds left for an attempt that took `secondsInStep` for what took the earlier runs `inStepOfRuns` seconds of
  * the current step, which began at `stepAt`.
  */
 function leftAt(
   { answer, expected }: JointAnswer,
-  place: number,
+  inStepOfRuns: number,
   secondsInStep: number,
   stepAt: number,
   custom: Custom,
 ): number {
   const whole = answer.behind + answer.step + answer.after
-  const inStep = place - answer.found
+  const inStep = inStepOfRuns - answer.found
   const done = answer.behind + inStep
-  const paces = pacesOf(answer, place, secondsInStep)
+  const paces = pacesOf(answer, inStepOfRuns, secondsInStep)
   const off = done > 0 ? paces.all - expected : 0
   const offLately = paces.latest - expected
   const surprise = Math.min(Math.abs(off), Math.abs(offLately)) / between(custom.usual, done / whole)
@@ -209,12 +209,12 @@ function leftAt(
   const ofStep = inStep + (stepInertiaOf(answer, alarm) / beyond) * answer.step
   const ownPace = paceOf(secondsInStep, inStep, answer.spread)
   const inThisStep = ofStep > 0 ? pace + ((ownPace - pace) * inStep) / ofStep : pace
-  return (answer.step - place) * Math.exp(inThisStep) + answer.after * Math.exp(pace)
+  return (answer.step - inStepOfRuns) * Math.exp(inThisStep) + answer.after * Math.exp(pace)
 }
 
 /** For how many seconds an attempt has been in steps that no run had. */
-export const strangeFor = ({ answer, places }: JointAnswer, at: number): number =>
-  places.length === 0 ? Math.max(0, at - answer.commonUntil) : 0
+export const strangeFor = ({ answer, inRuns }: JointAnswer, at: number): number =>
+  inRuns.length === 0 ? Math.max(0, at - answer.commonUntil) : 0
 
 /**
  * Seconds left `at` seconds after the start; the current step began at `stepAt`. While nothing is reported
@@ -226,7 +226,7 @@ export function secondsLeft(joint: JointAnswer, at: number, stepAt: number, cust
   // At the end of a step, rounding may make its rest a little less than 0.
   const left = Math.max(0, leftAt(joint, inStep, movedBy - stepAt, stepAt, custom))
   // What no run had is as likely as not to take as long again as it already has.
-  if (joint.places.length === 0) return left + strangeFor(joint, at)
+  if (joint.inRuns.length === 0) return left + strangeFor(joint, at)
   if (at === movedBy) return left
   const waited = at - movedBy
   const expected = inStep === 0 && gap > 0 ? (gap * left) / (step + after) : 0

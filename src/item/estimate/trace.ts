@@ -10,10 +10,10 @@ import {
 import {
   begunToGrow,
   countedBy,
+  doneByCount,
   grownTo,
   growthIn,
   partsOfLatest,
-  placeByCount,
   replacedBy,
   type TotalGrowth,
 } from "./growing-total.ts"
@@ -34,7 +34,7 @@ export type SignalLines = { readonly [S in Signal]?: readonly Point[] | undefine
 export interface StepTrace {
   /** The name that was reported; empty if none was reported. */
   readonly name: string
-  /** Its place among the steps, from 1. */
+  /** Which of the steps it is, from 1. */
   readonly index: number
   /** How many steps there are; absent until a report says it. */
   readonly total?: number
@@ -311,7 +311,7 @@ function followed(trace: Trace, report: TracedReport, values: Values, at: number
   const isPart = growthIn(step) !== undefined && growthIn(now) === undefined
   const next = drawn(
     isPart ? inPartsOfTotal(trace, step) : trace,
-    { ...values, ...placeByCount(now, report) },
+    { ...values, ...doneByCount(now, report) },
     round(at - step.at, 1000),
   )
   return now === step ? next : { ...next, steps: [...trace.steps.slice(0, -1), now] }
@@ -381,7 +381,7 @@ export function traced(trace: Trace, told: TracedReport, at: number): Trace {
   if (!last) return followed({ ...NO_TRACE, steps: [begun(report, "", 1, 0)] }, report, values, at)
   const isBack = report !== told && !mayBeginAgain(report, last, trace.latest)
   const judged = isBack ? told : report
-  const reached = { ...valuesOf(judged), ...placeByCount(last, judged) }
+  const reached = { ...valuesOf(judged), ...doneByCount(last, judged) }
   const goesOn = !fell(trace, last, judged, reached) && !isOther(last, report)
   const isLast = trace.steps.length >= MAX_STEPS
   if (last.unit === STEPS || (!goesOn && isLast && report.step)) return counted(trace, last, report, at)

@@ -66,23 +66,23 @@ function byGrowing({ answer }: JointAnswer, { at, left }: Timing): number {
 
 /**
  * How much the earlier runs differ in the time that was still to come, in proportion to the whole time. If an
- * earlier run was slower or faster up to this place, it is expected to continue like that, as far as an
+ * earlier run was slower or faster up to there, it is expected to continue like that, as far as an
  * attempt's own pace is believed.
  */
-function byRuns({ answer, places }: JointAnswer, { inertia }: Custom): number {
-  if (places.length < 2) return 0
+function byRuns({ answer, inRuns }: JointAnswer, { inertia }: Custom): number {
+  if (inRuns.length < 2) return 0
   const done = answer.behind + answer.inStep
   const whole = answer.behind + answer.step + answer.after
   const belief = done / (done + inertia * whole)
   let [mean, squares] = [0, 0]
-  for (const place of places) {
-    const pace = place.done > 0 ? Math.min(MAX_PACE, Math.max(1 / MAX_PACE, done / place.done)) : 1
-    const rest = place.rest * pace ** belief
-    mean += place.part * rest
-    squares += place.part * rest * rest
+  for (const inRun of inRuns) {
+    const pace = inRun.done > 0 ? Math.min(MAX_PACE, Math.max(1 / MAX_PACE, done / inRun.done)) : 1
+    const rest = inRun.rest * pace ** belief
+    mean += inRun.part * rest
+    squares += inRun.part * rest * rest
   }
-  const variance = Math.max(0, squares - mean ** 2) * (places.length / (places.length - 1))
-  return (BY_RUNS * (1 + BY_FEW_RUNS / (places.length - 1)) * Math.sqrt(variance)) / whole
+  const variance = Math.max(0, squares - mean ** 2) * (inRuns.length / (inRuns.length - 1))
+  return (BY_RUNS * (1 + BY_FEW_RUNS / (inRuns.length - 1)) * Math.sqrt(variance)) / whole
 }
 
 /**
@@ -91,13 +91,13 @@ function byRuns({ answer, places }: JointAnswer, { inertia }: Custom): number {
  * had, only the time in them is known.
  */
 export function extentOf(joint: JointAnswer, { at, left }: Timing): Range {
-  const { answer, places } = joint
+  const { answer, inRuns } = joint
   const strange = strangeFor(joint, at)
   if (strange > 0) return { low: left - strange * (1 - 1 / TIMES), high: left + strange * (TIMES - 1) }
   const whole = answer.behind + answer.step + answer.after
   const done = answer.behind + answer.inStep
   const unknown = Math.min(1, 1 - (done / whole - EARLY) / EARLY)
-  const rests = places.map(({ rest }) => rest).filter((rest) => rest > 0)
+  const rests = inRuns.map(({ rest }) => rest).filter((rest) => rest > 0)
   if (!(unknown > 0) || rests.length === 0) return { low: left, high: left }
   const { low, high } = rangeOfNext(rests)
   const since = Math.max(0, at - answer.movedAt)

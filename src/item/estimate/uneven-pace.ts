@@ -13,7 +13,7 @@ const UNSHOWN = 0.25
 const SUDDEN = 8
 /** Two runs show whether a course is that of the work if this is at least the logarithm of the ratio of their amounts. */
 const OTHER_SIZE = Math.log(2)
-/** The places in a step at which two runs are compared, as parts of the step. */
+/** How far into a step two runs are compared, as parts of the step. */
 const COMPARED = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875]
 /** Two runs may be alike by chance. So with fewer others than this a run counts as uneven, too, as it is by itself. */
 const MIN_OTHERS = 2

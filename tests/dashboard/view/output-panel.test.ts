@@ -116,7 +116,7 @@ page("what the command printed", () => {
     await tab.click(".find input")
     await tab.type("begin here")
     await tab.until(
-      `document.querySelector(".places").textContent === "1 of 1" && ${laidOut}[0] && ${BODY}.scrollTop < 100`,
+      `document.querySelector(".matches").textContent === "1 of 1" && ${laidOut}[0] && ${BODY}.scrollTop < 100`,
     )
     await tab.close()
   })
@@ -131,8 +131,8 @@ page("what the command printed", () => {
     await tab.until(`${SHOWN}.endsWith("third\\n")`)
     await tab.evaluate(`document.querySelector(".find input").focus()`)
     await tab.send("Input.insertText", { text: "error" })
-    const places = `document.querySelector(".places").textContent`
-    await tab.until(`${places} === "3 of 3"`)
+    const matches = `document.querySelector(".matches").textContent`
+    await tab.until(`${matches} === "3 of 3"`)
     const isSeen = (): Promise<boolean> =>
       tab.evaluate(`(() => {
         const [range] = CSS.highlights.get("found-here")
@@ -141,12 +141,12 @@ page("what the command printed", () => {
       })()`)
     for (const place of ["1 of 3", "2 of 3"]) {
       await tab.press("Enter")
-      await tab.until(`${places} === "${place}"`)
+      await tab.until(`${matches} === "${place}"`)
       expect(await isSeen()).toBe(true)
     }
     expect(await tab.evaluate(`CSS.highlights.get("found").size`)).toBe(3)
     await print(work, "one more error\n")
-    await tab.until(`${places} === "2 of 4"`)
+    await tab.until(`${matches} === "2 of 4"`)
     await tab.evaluate(
       `document.execCommand = () => (globalThis.copied = document.activeElement.value, true)`,
     )

@@ -4,7 +4,7 @@ import { median } from "../../../src/item/estimate/averages.ts"
 import { askRun, attemptAt, type Run } from "../../../src/item/estimate/earlier-run.ts"
 import { estimate } from "../../../src/item/estimate/estimate.ts"
 import { learn } from "../../../src/item/estimate/experience.ts"
-import { between, jointOf, PARTS, placedIn, secondsLeft } from "../../../src/item/estimate/time-left.ts"
+import { between, followedTo, jointOf, PARTS, secondsLeft } from "../../../src/item/estimate/time-left.ts"
 import type { Trace } from "../../../src/item/estimate/trace.ts"
 import { doubtOf } from "../../../src/item/estimate/uncertainty.ts"
 import { type Reports, runThrough, traceThrough } from "./traced-reports.ts"
@@ -28,7 +28,7 @@ function saidBy(runs: readonly Run[], trace: Trace, at: number) {
   })
   const joint = jointOf(all)
   if (!joint) throw new Error("no run says anything")
-  return placedIn(joint, trace, at)
+  return followedTo(joint, trace, at)
 }
 
 const customOf = (inertia: number) => ({ inertia, usual: PARTS.map(() => 0.1) })

@@ -57,8 +57,8 @@ const SAME_STRETCH: Scaling = { times: 1, shift: 0 }
 
 /**
  * The stretch for a run with another number of steps, in which the step has another part of the bar.
- * Undefined if the step begins at another place on the run's bar: then the same percentage means another
- * place.
+ * Undefined if the step begins elsewhere on the run's bar: then the same percentage means something else
+ * there.
  */
 function stretchOf(was: StepTrace, now: StepTrace, from: number): Scaling | undefined {
   const line = was.lines.percent
@@ -96,14 +96,14 @@ export interface Knowing {
 }
 
 /**
- * The place of the attempt in the current step of one earlier run. The object exists as long as the attempt
+ * Where the attempt is in the current step of one earlier run. The object exists as long as the attempt
  * is in that step; each report moves it on.
  */
-export class PlaceInRun {
+export class AttemptInRun {
   /** See `Knowing`. */
   readonly part: number
   /**
-   * How many seconds of this step the earlier run had behind it at the attempt's place, for the amount that
+   * How many seconds of this step the earlier run had behind it when it was as far as the attempt is, for the amount that
    * there is to do now.
    */
   inStep = 0
@@ -112,7 +112,7 @@ export class PlaceInRun {
    * done.
    */
   found = 0
-  /** Seconds from this place to the earlier run's next report. */
+  /** Seconds from there to the earlier run's next report. */
   gap = 0
   /**
    * How many seconds longer the step takes because the attempt counts, or is likely to count, more than the run, if
@@ -121,11 +121,11 @@ export class PlaceInRun {
   more = 0
   /** How unsure it is how much that will be: from 0 to 1. */
   unsure = 0
-  /** When the attempt reached this place, in seconds since the step began. */
+  /** When the attempt came as far as it is, in seconds since the step began. */
   movedAfter = 0
-  /** Seconds from the start of the earlier run to this place, on a worker of the attempt's speed. */
+  /** Seconds that the earlier run took to come as far, on a worker of the attempt's speed. */
   done = 0
-  /** Seconds from this place to the end of the earlier run, on a worker of the attempt's speed. */
+  /** Seconds that the earlier run then had left, on a worker of the attempt's speed. */
   rest = 0
   readonly #of: Part
   readonly #scale: number
@@ -135,7 +135,7 @@ export class PlaceInRun {
   readonly #pace: number
   readonly #evenness: number
   /**
-   * The line on which the place is searched, its signal, and how that signal's values become values of the
+   * The line on which the attempt is found, its signal, and how that signal's values become values of the
    * line.
    */
   #line: StepLine | undefined
@@ -226,7 +226,7 @@ export class PlaceInRun {
   }
 
   /**
-   * Moves to the attempt's place. `moved` says which signals have moved; `size` is how much there is to do in
+   * Moves to where the attempt is now. `moved` says which signals have moved; `size` is how much there is to do in
    * the step.
    */
   move(trace: Trace, moved: number, size: number): void {
@@ -260,7 +260,7 @@ export class PlaceInRun {
   }
 
   /**
-   * The place of an attempt that reports nothing to look for in the run. If the run's whole step was far shorter
+   * Where an attempt is that reports nothing to look for in the run. If the run's whole step was far shorter
    * than this one already is, it was too short to say how far it was, and what is counted now decides.
    */
   #moveAlone({ steps, latest, from }: Trace): void {
@@ -301,7 +301,7 @@ export class PlaceInRun {
     return at < MIN_PACE * seconds && !isFast ? seconds - at : 0
   }
 
-  /** When the earlier run was at the place where the attempt's next report is expected. */
+  /** When the earlier run was where the attempt's next report is expected. */
   #next(line: StepLine, value: number, i: number, size: number): number {
     if (this.#signal !== "unit" || size <= 0 || this.#isGrowing || this.#times !== 1)
       return nextAt(line, value, i)
