@@ -1,7 +1,15 @@
 import type { IncomingHttpHeaders } from "node:http"
 
 import { faulty, type Finding, good, unknown } from "./finding.ts"
-import { answerWords, isBusy, isOurs, type Patient, saidIn, sendRequest } from "./send-request.ts"
+import {
+  answerWords,
+  foreignAnswerWords,
+  isBusy,
+  isOurs,
+  type Patient,
+  saidIn,
+  sendRequest,
+} from "./send-request.ts"
 
 const ABOUT = "answer headers"
 
@@ -45,7 +53,7 @@ async function preflight(patient: Patient): Promise<Finding | undefined> {
   const { status, headers } = answer
   if (status === 0 || isBusy(answer)) return unknown(ABOUT, answerWords(answer))
   if (status >= 300 && !isOurs(answer))
-    return faulty(ABOUT, "answers_replaced", `OPTIONS /queue: ${answerWords(answer)}, not from the server`)
+    return faulty(ABOUT, "answers_replaced", `OPTIONS /queue: ${foreignAnswerWords(answer)}`)
   const missing = Object.entries(ALLOWED).flatMap(([name, values]) =>
     values.every((value) => valueOf(headers, name).includes(value)) ? [] : [name],
   )

@@ -4,6 +4,7 @@ import { isWholeRefusal } from "./requests.ts"
 import {
   type Answer,
   answerWords,
+  foreignAnswerWords,
   isLimit,
   type Patient,
   refusalIn,
@@ -33,7 +34,7 @@ function changeOf(answer: Answer, code: AskedRefusal): Finding | undefined {
   if (isWholeRefusal(answer) && came.code !== code) return unknown(ABOUT, came.error)
   if (!isWholeRefusal(answer)) {
     const fault = isLimit(answer) && answer.status !== status ? "limited" : "answers_replaced"
-    return faulty(ABOUT, fault, `one with ${status}: ${answerWords(answer)}, not from the server`)
+    return faulty(ABOUT, fault, `one with ${status}: ${foreignAnswerWords(answer)}`)
   }
   const missing = missingFrom(answer, code).join(", ")
   return missing === ""

@@ -7,6 +7,7 @@ import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 import {
   type Answer,
   answerWords,
+  foreignAnswerWords,
   hostOf,
   isBusy,
   isLimit,
@@ -110,7 +111,7 @@ export async function refusalsOf(patient: Patient): Promise<Finding> {
 const notWhole = (answer: Answer): Finding =>
   isOurs(answer)
     ? faulty("strangers", "answers_replaced", `${answerWords(answer)}, with the text of another`)
-    : unknown("strangers", `${answerWords(answer)}, not from the server`)
+    : unknown("strangers", foreignAnswerWords(answer))
 
 /** Whether the right pages may change things: the server's own pages, and no others. */
 export async function originsOf(patient: Patient): Promise<readonly Finding[]> {
@@ -246,7 +247,7 @@ export async function accountOf(
   if (isLimit(answer))
     return {
       isIn: false,
-      findings: [faulty("access", "limited", `${answerWords(answer)}, not from the server`)],
+      findings: [faulty("access", "limited", foreignAnswerWords(answer))],
     }
   const isLost = patient.token !== undefined && (error === "" || error.includes("needs a token"))
   const finding = isLost
@@ -281,11 +282,7 @@ export async function queriesOf(patient: Patient): Promise<Finding> {
   if (refusalIn(answer).code === "invalid") {
     const long = await sendRequest(patient, { path: `/progress/stats?doctor=${LONG}` })
     if (TOO_LONG.includes(long.status) && !isOurs(long))
-      return faulty(
-        "queries",
-        "address_limited",
-        `long ones are refused: ${answerWords(long)}, not from the server`,
-      )
+      return faulty("queries", "address_limited", `long ones are refused: ${foreignAnswerWords(long)}`)
     return good("queries", "arrive unchanged")
   }
   if (answer.status === 200)

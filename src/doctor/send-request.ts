@@ -92,6 +92,9 @@ export const portOf = ({ port, protocol }: URL): number => Number(port || (proto
 export const answerWords = ({ status }: Answer): string =>
   status === 0 ? "there is no answer" : `the answer is ${status}`
 
+/** The same of an answer that is known not to come from the server. */
+export const foreignAnswerWords = (answer: Answer): string => `${answerWords(answer)}, not from the server`
+
 function requestOf(
   { url, token }: Patient,
   { method = "GET", path, isOfPage = false, headers, from, isNamed = true }: Request,

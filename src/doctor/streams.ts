@@ -15,6 +15,12 @@ const LIVE = /^event: live\n(?:.+\n)*\n/m
 /** The frame with which a server ends its streams when it stops. */
 export const SHUTDOWN = /^event: shutdown$/m
 
+/** What `doctor` says if a stream that was to be watched was never there, or ended because the server stopped. */
+export const NOT_WATCHED = {
+  unopened: "the request got no stream",
+  stopped: "the server was stopped meanwhile",
+} as const
+
 /** The frame that comes in place of a stream if the server has too many of them, with its data. */
 export const BUSY = /^event: busy\n(?:retry: .*\n)?data: (.*)$/m
 
@@ -98,7 +104,7 @@ export async function compressionOf(patient: Patient): Promise<Finding> {
 /** Whether a last event ID reaches the server. No server gave this ID, so the server answers with a gap. */
 export async function resumptionOf(patient: Patient): Promise<Finding> {
   const { text } = await opened(patient, { "last-event-id": "doctor" })
-  if (!isLive(text)) return unknown("resuming", "the request got no stream")
+  if (!isLive(text)) return unknown("resuming", NOT_WATCHED.unopened)
   if (/^event: gap$/m.test(text)) return good("resuming", "the last event ID arrives")
   return faulty(
     "resuming",
@@ -132,8 +138,8 @@ export async function idlenessOf({ idleMs }: Patient, idle: Promise<Answer> | un
   const about = "idle streams"
   if (idle === undefined) return unknown(about, "not checked (--idle 0)")
   const { text, end, headMs = 0, lastMs } = await idle
-  if (!isLive(text)) return unknown(about, "the request got no stream")
-  if (SHUTDOWN.test(text)) return unknown(about, "the server was stopped meanwhile")
+  if (!isLive(text)) return unknown(about, NOT_WATCHED.unopened)
+  if (SHUTDOWN.test(text)) return unknown(about, NOT_WATCHED.stopped)
   if (end !== "late") return faulty(about, "cut", `an idle stream was cut after ${seconds(lastMs)}`)
   if (/^: keepalive$/m.test(text))
     return good(about, `stay open, with keepalives; watched for ${seconds(idleMs)}`)

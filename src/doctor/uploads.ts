@@ -2,6 +2,7 @@ import { faulty, type Finding, good, unknown } from "./finding.ts"
 import {
   type Answer,
   answerWords,
+  foreignAnswerWords,
   isLimit,
   isOurs,
   NO_ID,
@@ -10,7 +11,7 @@ import {
   saidIn,
   sendRequest,
 } from "./send-request.ts"
-import { BUSY, OF_ONE, QUIET, SHUTDOWN } from "./streams.ts"
+import { BUSY, NOT_WATCHED, OF_ONE, QUIET, SHUTDOWN } from "./streams.ts"
 
 /** A renderer's output for an item that is never added: the server refuses it as soon as it begins. */
 const INGEST = { method: "POST", path: `/queue/${NO_ID}/ingest/lines`, unfinished: "0 %\n" } as const
@@ -67,7 +68,7 @@ async function pieces(answer: Answer, patient: Patient): Promise<Finding> {
   if (isLimit(answer)) return unknown(about, answerWords(answer))
   if (status === TIMEOUT)
     return faulty(about, "body_cut", `${answerWords(answer)}: a request body that pauses is cut`)
-  if (status !== 0) return faulty(about, "answers_replaced", `${answerWords(answer)}, not from the server`)
+  if (status !== 0) return faulty(about, "answers_replaced", foreignAnswerWords(answer))
   if (reason !== "") return unknown(about, `the connection broke: ${reason}`)
   if (await isSeen(patient))
     return good(about, "request bodies arrive while they are sent, answers after them")
@@ -83,7 +84,7 @@ function size(answer: Answer): Finding {
   if (answer.status === 413)
     return faulty(about, "body_limited", "large request bodies are refused, so a long render would break off")
   if (answer.status === 0) return unknown(about, "a large request body got no answer")
-  if (!isOurs(answer)) return unknown(about, `${answerWords(answer)}, not from the server`)
+  if (!isOurs(answer)) return unknown(about, foreignAnswerWords(answer))
   return good(
     about,
     "a request may announce a body of 1 GB; a limit that counts what comes (Caddy's request_body) is not seen",
@@ -137,9 +138,9 @@ export async function pausesOf(patient: Patient, idle: Promise<Answer> | undefin
     sendRequest(patient, { ...STREAMING, mostMs: idleMs }),
     idle,
   ])
-  if (SHUTDOWN.test(streaming.text)) return unknown(about, "the server was stopped meanwhile")
+  if (SHUTDOWN.test(streaming.text)) return unknown(about, NOT_WATCHED.stopped)
   const cut = isCut(waiting) ? waiting : streaming
-  if (cut === streaming && BUSY.test(cut.text)) return unknown(about, "the request got no stream")
+  if (cut === streaming && BUSY.test(cut.text)) return unknown(about, NOT_WATCHED.unopened)
   const seconds = Math.round(cut.lastMs / 1000)
   if (cut.end === "late") return good(about, `bodies may pause; watched for ${seconds} s`)
   if (!isCut(cut)) return unknown(about, refusalIn(cut).error || `the answer is ${cut.status}`)

@@ -1,9 +1,10 @@
+import { BACKSPACE, NEW_LINE, RETURN } from "./control-characters.ts"
+
 /** A part of each word of failure. It is searched in output that is too much to be read. */
 export const LOUD = "rror"
 
 const NUL = 0
-const NEW_LINE = 0x0a
-const ENDS = [NEW_LINE, 0x0d, 0x08]
+const ENDS = [NEW_LINE, RETURN, BACKSPACE]
 
 /** Whether a line ends in these bytes. */
 export const hasEnd = (bytes: Uint8Array): boolean => ENDS.some((end) => bytes.includes(end))

@@ -1,12 +1,13 @@
+import { BACKSPACE, ESCAPE, NEW_LINE, RETURN } from "./control-characters.ts"
+
 /** Longest line of a renderer's output that is read, in characters: 64 KiB of ASCII. */
 export const MAX_LINE_LENGTH = 64 * 1024
 
 // Runs of NULs are removed at once: one by one, a stream of them would be read at 10 MB a second.
 const NULS = /\0+/g
 
-const isEnd = (unit: number): boolean => unit === 0x0a || unit === 0x0d || unit === 0x08
+const isEnd = (unit: number): boolean => unit === NEW_LINE || unit === RETURN || unit === BACKSPACE
 
-const ESCAPE = "\u001b"
 /** The most characters of an escape sequence that moves the cursor. */
 const MAX_ESCAPE = 12
 /** The longest line whose beginning is kept while its end is drawn over, in characters. */

@@ -2,6 +2,7 @@ import type { Report, Unit } from "../item/item.ts"
 import { BarsInSequence } from "./bars-in-sequence.ts"
 import { Bars } from "./bars.ts"
 import { BARE, isAtStart, isDrawnAs, type LineLook } from "./believed-bar.ts"
+import { ESCAPE } from "./control-characters.ts"
 import { CountsAndPercentages, type Measure } from "./counts-and-percentages.ts"
 import { type Count, countsIn, isOf, isOfOther, isProperty, nestedIn, saysDone } from "./counts-in-line.ts"
 import { CountsSideBySide } from "./counts-side-by-side.ts"
@@ -46,8 +47,6 @@ const FIGURES =
 const DIGIT = /[\d０-９٠-٩۰-۹०-९০-৯๐-๙]/
 /** The most bars inside counts that are distinguished. */
 const MAX_INSIDE = 64
-/** Colours can stand between a figure and its sign. */
-const ESCAPE = "\u001b"
 /** Up to this fraction, nothing may be drawn in a bar yet. */
 const MOST_EMPTY = 0.05
 /** Lines of subtitles, and words that a picture or a song is made of. */

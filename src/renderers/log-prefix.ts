@@ -1,4 +1,5 @@
-const ESCAPE = "\u001b"
+import { ESCAPE } from "./control-characters.ts"
+
 const COLOUR = /\p{Cc}\[[\d;]*m/gu
 /** Parts of the first lines of ffmpeg and Blender. Every line is searched for them, so they are plain texts. */
 const FIRST = /Input #0, |ffmpeg version |Blender /

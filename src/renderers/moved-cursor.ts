@@ -1,4 +1,5 @@
-const ESCAPE = "\u001b"
+import { ESCAPE } from "./control-characters.ts"
+
 const UP = new RegExp(`${ESCAPE}\\[\\d{0,4}[AF]`)
 /** The moves from one line to another, and what erases lines. "k" goes up, and draws on behind what is there. */
 const MOVES = new RegExp(`(\n|${ESCAPE}\\[\\d{0,4}[ABEFJKk])`)

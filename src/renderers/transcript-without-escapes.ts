@@ -1,12 +1,8 @@
 import { MAX_PIECE_BYTES, type OutputPiece } from "../item/output-piece.ts"
+import { BACKSPACE, ESCAPE, NEW_LINE, RETURN } from "./control-characters.ts"
 import { goesUp, linesSinceUp, redrawn } from "./moved-cursor.ts"
 import { withoutBackspaces } from "./without-backspaces.ts"
 
-const NEW_LINE = 0x0a
-const RETURN = 0x0d
-const BACKSPACE = 0x08
-
-const ESCAPE = "\u001b"
 /** A line begins again here: the cursor goes to its first column, or the line is erased. */
 const BEGUN_OVER = new RegExp(`(?:${ESCAPE}\\[|\u009b)(?:[01]?G|2K)`, "g")
 /** Other escape sequences: those with parameters, titles and other strings, and short ones. */

@@ -1,4 +1,5 @@
 import type { OutputPiece } from "../item/output-piece.ts"
+import { NEW_LINE, RETURN } from "../renderers/control-characters.ts"
 import { Transcript } from "../renderers/transcript-without-escapes.ts"
 import { UnreadOutput } from "../renderers/unread-output.ts"
 
@@ -10,9 +11,6 @@ const SPOOL_BYTES = 256 * 1024
 
 /** Text that only draws over a line is gathered together with what follows, but at the latest after this many bytes. */
 const MOST_DRAWN_BYTES = 4096
-
-const NEW_LINE = 0x0a
-const RETURN = 0x0d
 
 /** Text that waits to be sent. */
 interface WaitingText {

@@ -12,13 +12,13 @@ test("a client gets the output as events if it names them or accepts them, also 
   for (const accept of [null, "*/*", "text/plain"]) expect(formatOf(undefined, accept)).toBe("text")
 })
 
-test("a client that comes back continues at the place that its event ID names, with or without the begin of the attempt", () => {
+test("a client that comes back continues at the position that its event ID names, with or without the begin of the attempt", () => {
   expect(positionOf("2-70-1700")).toEqual({ attempt: 2, after: 70, begunMs: 1700 })
   expect(positionOf("2-70")).toEqual({ attempt: 2, after: 70, begunMs: undefined })
   for (const foreign of [null, "", "70", "2-70-", "2-x"]) expect(positionOf(foreign)).toBeUndefined()
 })
 
-test("a piece is sent with the place behind it as its event ID, from which its reader goes on", () => {
+test("a piece is sent with the position after it as its event ID, from which its reader goes on", () => {
   const piece = { type: "piece", attempt: 2, from: 30, to: 70, missing: 5, text: "a\n" } as const
   const write = outputFormat("sse", null).writer()
   const [known, unknown] = [write({ ...piece, begunMs: 1700 }), write({ ...piece, begunMs: undefined })]

@@ -11,7 +11,7 @@ import { copy } from "./clipboard.ts"
 import { confirm } from "./dialogs.ts"
 import { askFlag, askPriority, askTitle } from "./forms.ts"
 import type { Choice } from "./menu.ts"
-import { canMove, move, moveBefore } from "./reorder.ts"
+import { canMove, move, moveBefore, setPriority } from "./reorder.ts"
 import { acting } from "./steady-lists.ts"
 import { notify, notifyFailure } from "./toasts-and-undo.ts"
 
@@ -126,7 +126,7 @@ function unlessChanged<T>(
 function prioritise(item: QueueItem, queue: KnownQueue): Promise<void> {
   const told = (now: number): string => `The priority was set to ${now}`
   const set = async (priority: number): Promise<void> => {
-    await acting(() => server.update(item.id, { priority, message: `Priority set to ${priority}` }))
+    await acting(() => setPriority(item.id, priority))
     notify(`Priority of ${nameOf(item)} set to ${count(priority)}`)
   }
   return askPriority(

@@ -51,6 +51,10 @@ export async function moveBefore(id: number, others: readonly QueueItem[]): Prom
   }
 }
 
+/** Gives an item another priority. */
+export const setPriority = (id: number, priority: number): Promise<unknown> =>
+  server.update(id, { priority, message: `Priority set to ${priority}` })
+
 /** Moves a waiting item by one place; at the end of the queue it does nothing. */
 export async function move(item: QueueItem, direction: Direction, queue: KnownQueue): Promise<void> {
   if (!canMove(item, direction, queue)) return
@@ -64,8 +68,7 @@ export async function move(item: QueueItem, direction: Direction, queue: KnownQu
       if (!below) return undefined
       // No item follows: the last item is moved in front of this one instead, and keeps its own priority.
       const { priority } = below
-      if (priority !== item.priority)
-        await server.update(item.id, { priority, message: `Priority set to ${priority}` })
+      if (priority !== item.priority) await setPriority(item.id, priority)
       return await server.move(below.id, item.id)
     })
     const place = at + 1 + (direction === "up" ? -1 : 1)
