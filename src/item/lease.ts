@@ -109,7 +109,30 @@ export function handedOver({ item, work }: Stored, moment: Moment): Change {
   }
 }
 
-/** Whether the item was being rendered when the backup was made that is now in force, and nobody has had it since. */
+/** A lease of the database that a backup has replaced. */
+export interface HeldBeforeRestore {
+  /** What was stored of it. */
+  readonly token: string
+  /** When its attempt began, RFC 3339 UTC. */
+  readonly startedAt: string
+}
+
+/**
+ * A backup was restored in which the item waits, or another worker holds it, but a worker held it with `held` in the
+ * database that the backup has replaced. It waits for that worker, whose render goes on.
+ */
+export const keptFor =
+  ({ token, startedAt }: HeldBeforeRestore) =>
+  ({ item, work }: Stored, moment: Moment): Change => {
+    const next = transition(item, { message: OWN_MESSAGES.kept }, moment.time)
+    const available_at = later(moment, HAND_OVER_MS)
+    return {
+      item: { ...next, available_at, started_at: startedAt },
+      work: { ...ended(work, null), lease_token: token },
+    }
+  }
+
+/** Whether the item was being rendered when a backup was restored, and nobody has had it since. */
 const isHandedOver = (stored: Stored): boolean =>
   tokenOf(stored.work) !== "" && !isRevoked(stored.work) && stored.work.verdict === null && !isLeased(stored)
 

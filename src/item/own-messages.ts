@@ -17,6 +17,8 @@ export const OWN_MESSAGES = {
   released: "Released by its worker",
   /** The item was being rendered when the backup was made that is now in force. */
   restored: "Restored from a backup, another attempt will follow",
+  /** The item waits in that backup, but a worker has taken it since. */
+  kept: "Restored from a backup, waiting for its worker",
 } as const
 
 /** Those that say more than the status. */
@@ -25,6 +27,7 @@ const TELLING: readonly string[] = [
   OWN_MESSAGES.cancelRequested,
   OWN_MESSAGES.released,
   OWN_MESSAGES.restored,
+  OWN_MESSAGES.kept,
 ]
 
 const ROUTINE: ReadonlySet<string> = new Set(

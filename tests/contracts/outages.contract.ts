@@ -4,9 +4,9 @@ import fc from "fast-check"
 
 import { changed } from "../../src/item/change-by-put.ts"
 import { REVOKED } from "../../src/item/lease-token.ts"
-import { handedOver, rescued } from "../../src/item/lease.ts"
+import { handedOver, keptFor, rescued } from "../../src/item/lease.ts"
 import { transition } from "../../src/item/moves.ts"
-import { type Open, START_MS } from "./store.contract.ts"
+import { added, type Open, START_MS } from "./store.contract.ts"
 import { idOf, storedOf, taking, takingBack, working } from "./work.contract.ts"
 
 /** What every Store promises about times in which nothing could be stored. */
@@ -73,6 +73,9 @@ export function storeOutages(name: string, open: Open): void {
     const { store } = opened
     const id = await working(store, { lease_token: "a", lease_ms: 1000, lease_expires_at: START_MS + 1000 })
     await store.change(id, handedOver)
+    // It waits in the backup, and a worker has claimed it since.
+    const kept = await added(store)
+    await store.change(kept, keptFor({ token: "k", startedAt: new Date(START_MS).toISOString() }))
     // A worker that has failed is not waited for.
     const retried = await working(store, { lease_token: "c", verdict: "fail" })
     const until = new Date(START_MS + 60_000).toISOString()
@@ -94,7 +97,8 @@ export function storeOutages(name: string, open: Open): void {
     store.outages.begin(START_MS)
     now += 50_000
     expect(await store.claim([], taking("b"))).toBeNull()
-    expect((await store.item(id)).available_at).toBe(new Date(START_MS + 110_000).toISOString())
+    for (const one of [id, kept])
+      expect((await store.item(one)).available_at).toBe(new Date(START_MS + 110_000).toISOString())
     for (const one of [later, taken]) expect((await store.item(one)).available_at).toBe(wanted)
     now += 59_999
     expect(await idOf(store.claim([], taking("b")))).toBe(retried)

@@ -279,6 +279,22 @@ export const LEASE: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/store/sqlite/restore.ts",
+    ["tests/store/sqlite/kept-by-restore.test.ts"],
+    [
+      [
+        "others get the items that workers have claimed since the backup",
+        "    await Promise.all([...held].map(([id, lease]) => keepForWorker(store, id, lease)))\n",
+        "",
+      ],
+      [
+        "of two workers that had an item, the one of the backup gets it after a restore",
+        "tokenOf(stored.work) !== tokenOf({ lease_token: lease.token })",
+        'tokenOf(stored.work) === ""',
+      ],
+    ],
+  ),
+  ...of(
     "src/store/sqlite/kept-by-restore.ts",
     ["tests/store/sqlite/kept-by-restore.test.ts"],
     [
@@ -286,6 +302,16 @@ export const LEASE: readonly Mistake[] = [
         "a restore over a database without tokens lets everybody in",
         "present !== null && present.tokens.length > 0",
         "present !== null",
+      ],
+      [
+        "a database of an older version counts as one that cannot be read",
+        'client.query("SELECT 1 FROM sqlite_master WHERE name = ?").get(table) === null',
+        "false",
+      ],
+      [
+        "the tokens of a database whose items cannot be read are lost in a restore",
+        "  } catch {\n    return new Map()\n  }",
+        "  } finally {\n  }",
       ],
     ],
   ),

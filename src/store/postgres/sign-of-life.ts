@@ -1,4 +1,4 @@
-import { RAN_OUT } from "../../item/lease-token.ts"
+import { RAN_OUT, REVOKED } from "../../item/lease-token.ts"
 import { SLOW_MS } from "../outages-extend-leases.ts"
 import { isOfNow } from "./database-clock.ts"
 
@@ -34,8 +34,8 @@ lengthened AS (
   FROM leased WHERE q.id = leased.id),
 waiting AS MATERIALIZED (
   SELECT q.id, before.took FROM queue_items q, before
-  WHERE before.took > 0 AND q.section = 1 AND q.available_ms > 0 AND q.status = 'retrying'
-    AND q.lease_token NOT LIKE '${RAN_OUT}%' AND q.verdict IS NULL
+  WHERE before.took > 0 AND q.section = 1 AND q.available_ms > 0
+    AND (q.status = 'retrying' OR q.lease_token NOT LIKE '${REVOKED}%') AND q.lease_token NOT LIKE '${RAN_OUT}%' AND q.verdict IS NULL
   ORDER BY q.id FOR NO KEY UPDATE OF q),
 postponed AS (
   UPDATE queue_items q SET available_ms = q.available_ms + waiting.took, available_at = q.available_at + waiting.took,

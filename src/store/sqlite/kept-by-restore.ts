@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
+import type { HeldBeforeRestore } from "../../item/lease.ts"
 import { lastNumber } from "./autoincrement.ts"
 import { waitForWriters } from "./connect.ts"
 import { historyIdOf } from "./history.ts"
@@ -22,6 +23,8 @@ export interface PresentDatabase {
   readonly updateId: number
   /** The highest item ID that it gave. */
   readonly itemId: number
+  /** The leases in force, by the IDs of their items. */
+  readonly held: ReadonlyMap<number, HeldBeforeRestore>
   /** All tokens that were ever created. */
   readonly tokens: readonly KeptRow[]
   /** The deliveries to webhooks, both finished and waiting ones. */
@@ -54,6 +57,30 @@ interface Newest {
 export const newestOf = (client: Database): Newest | null =>
   client.query<Newest, []>("SELECT id, data FROM updates ORDER BY id DESC LIMIT 1").get()
 
+/** All rows of a table; none if the database is of a version that did not have this table yet. */
+const rowsOf = <Row>(client: Database, table: string): Row[] =>
+  client.query("SELECT 1 FROM sqlite_master WHERE name = ?").get(table) === null
+    ? []
+    : client.query<Row, []>(`SELECT * FROM ${table}`).all()
+
+/** The leases in force, by the IDs of their items; none if the items cannot be read, as in a damaged database. */
+function heldIn(client: Database): ReadonlyMap<number, HeldBeforeRestore> {
+  const leased =
+    "lease_expires_at IS NOT NULL AND lease_token IS NOT NULL AND started_at IS NOT NULL AND deleted_at IS NULL"
+  try {
+    const rows = client
+      .query<{ id: number; token: string; startedMs: number }, []>(
+        `SELECT id, lease_token AS token, started_at AS startedMs FROM queue_items WHERE ${leased}`,
+      )
+      .all()
+    return new Map(
+      rows.map(({ id, token, startedMs }) => [id, { token, startedAt: new Date(startedMs).toISOString() }]),
+    )
+  } catch {
+    return new Map()
+  }
+}
+
 /** Refuses a newer database: its tokens may have rights that this version does not know. */
 const newerVersion = (path: string): AppError =>
   new AppError(
@@ -73,16 +100,18 @@ export function presentOf(path: string, newest: Newest | null): PresentDatabase 
     client = new Database(path, { readwrite: true })
     waitForWriters(client)
     if (appliedMigrations(client) > knownMigrations()) throw newerVersion(path)
-    const all = (table: string): KeptRow[] => client?.query<KeptRow, []>(`SELECT * FROM ${table}`).all() ?? []
+    const opened = client
+    const all = <Row>(table: string): Row[] => rowsOf<Row>(opened, table)
     const same = client.query("SELECT 1 FROM updates WHERE id = ? AND data = ?")
     return {
       historyId: historyIdOf(client),
       hasNewest: newest !== null && same.get(newest.id, newest.data) !== null,
       updateId: lastNumber(client, "updates"),
       itemId: lastNumber(client, "queue_items"),
+      held: heldIn(client),
       tokens: all("tokens"),
       deliveries: all("deliveries"),
-      webhooks: client.query<{ url: string; cursor: number }, []>("SELECT url, cursor FROM webhooks").all(),
+      webhooks: all("webhooks"),
     }
   } catch (error) {
     if (error instanceof AppError) throw error
@@ -107,8 +136,10 @@ function replace(client: Database, table: "tokens" | "deliveries", rows: readonl
  * Whether the backup belongs to the history of the present database, so that their numbers mean the same. The
  * name of the history shows it. Each restore gives a new name, so the contents may show it, too.
  */
-const isSameHistory = ({ historyId, hasNewest }: PresentDatabase, { from }: RestoreNames): boolean =>
-  historyId === from || hasNewest
+export const isSameHistory = (
+  { historyId, hasNewest }: PresentDatabase,
+  { from }: Pick<RestoreNames, "from">,
+): boolean => historyId === from || hasNewest
 
 /**
  * Whether the present tokens are kept, so that a token that was revoked since the backup stays revoked. If there never was

@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, renameSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 
 import { AppError, reasonOf } from "../../errors.ts"
-import { handedOver } from "../../item/lease.ts"
+import { tokenOf } from "../../item/lease-token.ts"
+import { handedOver, type HeldBeforeRestore, keptFor } from "../../item/lease.ts"
+import { isWaiting } from "../../item/moves.ts"
 import { copyDatabase, remove, sync } from "./backup.ts"
 import { checkDatabase } from "./check.ts"
 import { giveToOwner, realPathOf } from "./database-path.ts"
@@ -12,6 +14,7 @@ import { historyIdOf } from "./history.ts"
 import { idsAfterRestore, raiseIds } from "./ids-after-restore.ts"
 import {
   hasTokens,
+  isSameHistory,
   keepDeliveries,
   keepTokens,
   newestOf,
@@ -36,11 +39,16 @@ export interface Restored {
   readonly droppedTokens: number
 }
 
-/**
- * Gives the copy its own history. Its numbers continue above all numbers that were ever given. Returns how many tokens of
- * the backup are dropped.
- */
-function beginHistory(client: Database, present: PresentDatabase | null, isReplaced: boolean): number {
+/** What is known of the present database once the history of the copy has begun. */
+interface HistoryBegun {
+  /** How many tokens of the backup are dropped. */
+  readonly droppedTokens: number
+  /** The leases in force, by the IDs of their items in the backup. */
+  readonly held: PresentDatabase["held"]
+}
+
+/** Gives the copy its own history. Its numbers continue above all numbers that were ever given. */
+function beginHistory(client: Database, present: PresentDatabase | null, isReplaced: boolean): HistoryBegun {
   const ids = idsAfterRestore(client, present, isReplaced)
   const { lastUpdate, resumed } = ids
   const [from, to] = [historyIdOf(client), crypto.randomUUID()]
@@ -51,14 +59,23 @@ function beginHistory(client: Database, present: PresentDatabase | null, isRepla
       .query("UPDATE history SET id = ?, restored_id = ?, resumed_id = ?, pruned = pruned + ?")
       .run(to, lastUpdate, resumed, resumed + 1 - lastUpdate)
     keepDeliveries(client, present, names)
-    return keepTokens(client, present, names)
+    const held = present !== null && isSameHistory(present, names) ? present.held : new Map()
+    return { droppedTokens: keepTokens(client, present, names), held }
   })()
 }
 
-async function endLeases(path: string): Promise<void> {
+/** Lets an item that waits in the copy wait for the worker that holds it in the present database. */
+async function keepForWorker(store: SqliteStore, id: number, lease: HeldBeforeRestore): Promise<void> {
+  const stored = await store.stored(id).catch(() => undefined)
+  if (stored === undefined || !isWaiting(stored.item.status)) return
+  if (tokenOf(stored.work) !== tokenOf({ lease_token: lease.token })) await store.change(id, keptFor(lease))
+}
+
+async function endLeases(path: string, held: PresentDatabase["held"]): Promise<void> {
   const store = new SqliteStore(path)
   try {
     while ((await store.sweep({ due: "lease", by: Number.MAX_SAFE_INTEGER }, handedOver)) > 0);
+    await Promise.all([...held].map(([id, lease]) => keepForWorker(store, id, lease)))
   } finally {
     await store.close()
   }
@@ -96,8 +113,8 @@ function putInPlace(copy: string, target: string): string | null {
  * stays beside it, under another name.
  *
  * The history gets a new name, and event IDs and item IDs continue above those of both databases, so that no
- * number ever has two meanings. Items that were being rendered wait a minute for their workers, which may
- * claim them by their id at once. No webhook is called twice for the same update. The tokens are those of the
+ * number ever has two meanings. Items that are being rendered, in the backup or in the present database, wait a minute
+ * for their workers, which may claim them by their id at once. No webhook is called twice for the same update. The tokens are those of the
  * present database.
  * @throws AppError `unavailable` if a server runs, the backup is damaged or incomplete or is the database itself, the
  * present database was made by a newer version, or an earlier restore was killed at its last step; then nothing is
@@ -169,21 +186,21 @@ async function put(file: string, target: string): Promise<Omit<Restored, "items"
     await new SqliteStore(copy, undefined, { isNewAllowed: true }).close()
     let present: PresentDatabase | null
     let isAnyToken: boolean
-    let droppedTokens: number
+    let begun: HistoryBegun
     {
       using client = new Database(copy, { readwrite: true })
       present = presentOf(target, newestOf(client))
-      droppedTokens = beginHistory(client, present, isReplaced)
+      begun = beginHistory(client, present, isReplaced)
       isAnyToken = client.query("SELECT 1 FROM tokens LIMIT 1").get() !== null
     }
-    await endLeases(copy)
+    await endLeases(copy, begun.held)
     removeBeside(copy)
     giveToOwner(copy)
     sync(copy)
     const before = putInPlace(copy, target)
     isDone = true
     const tokensOf = hasTokens(present) ? "former" : isAnyToken ? "backup" : "neither"
-    return { before, isKnown: !isReplaced || present !== null, tokensOf, droppedTokens }
+    return { before, isKnown: !isReplaced || present !== null, tokensOf, droppedTokens: begun.droppedTokens }
   } finally {
     lock.close()
     // The record of the previous database would keep the next server from starting.

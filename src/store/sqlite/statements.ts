@@ -4,7 +4,7 @@ import { and, eq, isNull, type SQL, sql } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 import type { SQLiteColumn } from "drizzle-orm/sqlite-core"
 
-import { RAN_OUT } from "../../item/lease-token.ts"
+import { RAN_OUT, REVOKED } from "../../item/lease-token.ts"
 import type { Stored } from "../../item/stored.ts"
 import { SWEEP_ROWS } from "../contract/items.ts"
 import {
@@ -132,7 +132,7 @@ export function leases(client: Database) {
     /** Like `lengthen`, for the time in which items wait for their workers after a restore. */
     wait: () =>
       client.prepare<unknown, [number]>(
-        `UPDATE queue_items SET available_ms = available_ms + ?1, available_at = available_at + ?1 WHERE available_ms > 0 AND status = 'retrying' AND lease_token NOT LIKE '${RAN_OUT}%' AND verdict IS NULL`,
+        `UPDATE queue_items SET available_ms = available_ms + ?1, available_at = available_at + ?1 WHERE available_ms > 0 AND (status = 'retrying' OR lease_token NOT LIKE '${REVOKED}%') AND lease_token NOT LIKE '${RAN_OUT}%' AND verdict IS NULL`,
       ),
     isLeaseDue: () =>
       client.prepare<unknown, [number]>(

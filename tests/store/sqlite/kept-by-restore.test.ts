@@ -1,6 +1,8 @@
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 
+import { claimed, rescued } from "../../../src/item/lease.ts"
 import { copyDatabase } from "../../../src/store/sqlite/backup.ts"
 import { restoreDatabase } from "../../../src/store/sqlite/restore.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
@@ -57,4 +59,75 @@ test("a restore says how many tokens of the backup are no longer in force, as on
   await other.access.addToken({ ...draft, hash: "first" })
   await other.close()
   expect(await restoreDatabase(fresh, backup)).toMatchObject({ tokensOf: "former", droppedTokens: 3 })
+})
+
+/** Lets a worker claim an item: with a lease of this token, and showing a former one. */
+const take = (store: SqliteStore, id: number, token: string, former?: string) =>
+  store.change(id, (stored, moment) =>
+    claimed(stored, { worker: token, token, former, leaseMs: 60_000 }, moment),
+  )
+
+test("a render that was claimed after the backup goes on after the restore, and no other worker gets its item meanwhile", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  const [waiting, again, free] = [await added(store), await added(store), await added(store)]
+  await take(store, again, "lost")
+  copyDatabase(path, backup)
+  await store.sweep({ due: "lease", by: Number.MAX_SAFE_INTEGER }, (stored, moment) =>
+    rescued(stored, 5, moment),
+  )
+  await take(store, again, "second")
+  const { item } = await take(store, waiting, "later")
+  const gone = await added(store)
+  await take(store, gone, "gone")
+  await store.close()
+  await restoreDatabase(path, backup)
+  const restored = new SqliteStore(path)
+  const other = await restored.claim([], (stored, moment) =>
+    claimed(stored, { worker: "other", token: "other", leaseMs: 60_000 }, moment),
+  )
+  expect(other?.item.id).toBe(free)
+  await expect(take(restored, again, "third", "lost")).rejects.toThrow("waits for the worker")
+  await expect(take(restored, waiting, "third")).rejects.toThrow("waits for the worker")
+  expect((await take(restored, waiting, "new", "later")).item.started_at).toBe(item.started_at)
+  expect((await take(restored, again, "newer", "second")).item.status).toBe("processing")
+  await restored.close()
+})
+
+test("a restore over a database of an older version, which had no tokens yet, goes on with its numbers", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  await added(store)
+  copyDatabase(path, backup)
+  const lost = await added(store)
+  await store.close()
+  {
+    using client = new Database(path)
+    for (const table of ["tickets", "tokens", "deliveries", "webhooks"]) client.run(`DROP TABLE ${table}`)
+  }
+  expect(await restoreDatabase(path, backup)).toMatchObject({ isKnown: true, tokensOf: "neither" })
+  const restored = new SqliteStore(path)
+  expect(await added(restored)).toBe(lost + 1)
+  await restored.close()
+})
+
+test("a database whose items cannot be read keeps its tokens in a restore", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  await added(store)
+  await store.access.addToken({ label: "", role: "admin", item: null, expires_at: null, hash: "a" })
+  copyDatabase(path, backup)
+  await store.access.revokeToken(1)
+  await store.close()
+  {
+    using client = new Database(path)
+    client.run("ALTER TABLE queue_items RENAME TO unreadable")
+  }
+  expect(await restoreDatabase(path, backup)).toMatchObject({ isKnown: true, tokensOf: "former" })
+  const restored = new SqliteStore(path)
+  expect((await restored.access.tokens())[0]?.revoked_at).not.toBeNull()
+  await restored.close()
 })
