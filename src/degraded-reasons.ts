@@ -63,7 +63,7 @@ export const DEGRADED = {
   bell_lost: {
     title: "servers out of touch",
     about:
-      "notifications of the other instances do not arrive (--bus); this one checks for updates itself, 4 times a second; see that it reaches the bus",
+      "notifications of the other instances do not arrive; this one checks for updates itself, 4 times a second; see that it reaches what carries them: PostgreSQL, or the Redis that --bus names",
   },
   history_unreadable: {
     title: "history damaged",

@@ -141,6 +141,7 @@ export function healthChecksOf(store: Store, checked: Checks): readonly Service[
       head: () => store.head(),
       heard: () => broadcaster.heard,
       steadyMs: () => performance.now(),
+      lagMs: () => loop.lagMs,
       ring: () => bus.notify(),
       onError: logged(HISTORY_UNREAD),
     }),

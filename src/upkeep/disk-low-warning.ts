@@ -1,7 +1,6 @@
 import { BEAT_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
-const ROUND_MS = 11 * BEAT_MS
 /** With less free room than this, the disk counts as nearly full. */
 const LOW_BYTES = 256 * 1024 * 1024
 
@@ -13,13 +12,13 @@ export interface DiskOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Checks about every 10 s how much room is free on the disk of the database. */
+/** Checks about every second how much room is free on the disk of the database. */
 export class DiskLowWarning extends Repeating {
   readonly #reasons: Reasons
   readonly #options: DiskOptions
 
   constructor(reasons: Reasons, options: DiskOptions) {
-    super(ROUND_MS, options.onError)
+    super(BEAT_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
   }

@@ -4,6 +4,8 @@ import type { Reasons } from "../degraded-reasons.ts"
 const ROUND_MS = 6 * BEAT_MS
 /** If the history takes longer than this to answer, the streams wait for the same database, and their bell is not to blame. */
 const SLOW_MS = 1000
+/** If the event loop was later than this, the streams had no time to read, and their bell is not to blame. */
+const LATE_MS = 1000
 
 /** The newest event of the history, and the newest one that was read for the streams. */
 export interface MissedRingsOptions {
@@ -13,6 +15,8 @@ export interface MissedRingsOptions {
   readonly heard: () => number | undefined
   /** A clock that never jumps, in milliseconds. */
   readonly steadyMs: () => number
+  /** The longest time that the event loop kept a timer waiting lately, in milliseconds. */
+  readonly lagMs: () => number
   /** Rings the bell again. */
   readonly ring: () => void
   /** Called when the history cannot be read; the next round tries again. */
@@ -40,10 +44,11 @@ export class MissedRings extends Repeating {
     const behindAt = this.#behindAt
     this.#behindAt = undefined
     const heard = await this.#heardTooLittle()
-    const isDeaf = heard !== undefined && heard === behindAt
-    this.#reasons.set("bell_deaf", isDeaf)
+    const isStill = heard !== undefined && heard === behindAt
+    this.#reasons.set("bell_deaf", isStill && this.#options.lagMs() <= LATE_MS)
     this.#behindAt = heard
-    if (isDeaf) this.#options.ring()
+    // A ring too many does no harm, and a server that is always late may have missed one.
+    if (isStill) this.#options.ring()
   }
 
   /** What was read for the streams, if more is stored; undefined if that is all, or the database is slow. */

@@ -84,6 +84,22 @@ test("a disk with less than 256 MiB left is a reason", () => {
   expect(reasons.held).toMatchObject([{ reason: "disk_low", detail: "255 MiB free" }])
 })
 
+test("a disk that fills, and one that is cleared, is noticed within seconds", async () => {
+  let changed = Promise.withResolvers<void>()
+  const reasons = new Reasons(() => changed.resolve())
+  let free = 0
+  const disk = new DiskLowWarning(reasons, { freeBytes: () => free, onError })
+  await disk.start()
+  await changed.promise
+  changed = Promise.withResolvers()
+  free = Number.MAX_SAFE_INTEGER
+  const clearedMs = performance.now()
+  await changed.promise
+  await disk.stop()
+  expect(reasons.current).toEqual([])
+  expect(performance.now() - clearedMs).toBeLessThan(7000)
+})
+
 test("a notification that is lost is noticed, and the streams hear of the update all the same", async () => {
   const history = new MemoryHistory(async () => undefined, 1024)
   const bus = new LocalBus()
@@ -97,6 +113,7 @@ test("a notification that is lost is noticed, and the streams hear of the update
     },
     heard: () => broadcaster.heard,
     steadyMs: () => 0,
+    lagMs: () => 0,
     ring: () => bus.notify(),
     onError,
   })
@@ -124,6 +141,7 @@ test("streams that are behind for a moment, or go on, are not deaf: the bell is 
     head: async () => seen.head,
     heard: () => seen.heard,
     steadyMs: () => 0,
+    lagMs: () => 0,
     ring: () => (seen.rings += 1),
     onError,
   })
@@ -156,6 +174,7 @@ test.each(["slow", "away", "quick"])(
       },
       heard: () => 5,
       steadyMs: () => seen.steadyMs,
+      lagMs: () => 0,
       ring: () => (seen.rings += 1),
       onError,
     })
@@ -166,6 +185,27 @@ test.each(["slow", "away", "quick"])(
     expect([reasons.current, seen.rings]).toEqual(database === "quick" ? [["bell_deaf"], 1] : [[], 0])
   },
 )
+
+test("streams that could not read because the process got no processor are not deaf, and the bell is rung all the same", async () => {
+  const { reasons, loop, round: beat } = looped()
+  let rung = 0
+  const rings = new MissedRings(reasons, {
+    head: async () => 10,
+    heard: () => 5,
+    steadyMs: () => 0,
+    lagMs: () => loop.lagMs,
+    ring: () => (rung += 1),
+    onError,
+  })
+  await rings.round()
+  beat(4000)
+  await rings.round()
+  expect([reasons.current, rung]).toEqual([[], 1])
+  // Once the loop has been in time for 15 s, the bell is to blame.
+  for (let i = 0; i < 17; i += 1) beat()
+  await rings.round()
+  expect([reasons.current, rung]).toEqual([["bell_deaf"], 2])
+})
 
 test("the faults of the database are reasons, of which one says what failed, and its end is called for if it was replaced", () => {
   const reasons = new Reasons()
