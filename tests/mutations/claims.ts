@@ -14,8 +14,8 @@ export const CLAIMS: readonly Mistake[] = [
       ["an item that is written is not in the sets of tags", "    if (!deleted) this.#sets.note(item)\n", ""],
       [
         "sets of tags that another program changed are remembered",
-        "      this.#sets.forget()\n    }",
-        "    }",
+        "    if (this.#recent.forgetInvalid()) this.#sets.forget()\n",
+        "    this.#recent.forgetInvalid()\n",
       ],
     ],
   ),

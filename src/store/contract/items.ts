@@ -128,7 +128,10 @@ export interface Items {
   /** @throws AppError `not_found` */
   item(id: number): Promise<QueueItem>
 
-  /** An item with what is stored beside it. It is only read, so no writer waits. @throws AppError `not_found` */
+  /**
+   * An item with what is stored beside it, as it is in the database now. It is only read, so no writer waits. @throws
+   * AppError `not_found`
+   */
   stored(id: number): Promise<Stored>
 
   /**

@@ -1,7 +1,6 @@
 import { and, eq, isNotNull, isNull } from "drizzle-orm"
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import { BoundedMap } from "../../bounded-map.ts"
 import { AppError, unknownItem } from "../../errors.ts"
 import { hasGrown } from "../../item/estimate/course.ts"
 import type { QueueItem, Status } from "../../item/item.ts"
@@ -15,7 +14,7 @@ import { ALIVE_MS, type StoreFault } from "../contract/life.ts"
 import type { FoundDatabase, Observed, Store } from "../contract/store.ts"
 import { pageOf } from "../list-order.ts"
 import { Outages } from "../outages-extend-leases.ts"
-import { RECENT_ITEMS, storedOf } from "../row-parts.ts"
+import { storedOf } from "../row-parts.ts"
 import { SqliteAccess } from "./access.ts"
 import { type Candidate, needsOf } from "./claim-by-tags.ts"
 import { claims, waitingItems } from "./claim-order.ts"
@@ -32,6 +31,7 @@ import { KeptAnswers } from "./kept-answers.ts"
 import { Listing } from "./list.ts"
 import { openDatabase } from "./open.ts"
 import { SqliteOutputs } from "./outputs.ts"
+import { RecentRows } from "./recent-rows.ts"
 import { SqliteRuns } from "./runs.ts"
 import { history, queueItems } from "./schema.ts"
 import { leases, reads, writes } from "./statements.ts"
@@ -69,12 +69,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   readonly #answers: KeptAnswers
   readonly #dueItems: DueItems
   readonly #sets: WaitingSets
-  /**
-   * The latest rows as they are stored, by item; the last written row is at the end. Reports often come one
-   * after the other for one item, and to read the row is most of their cost.
-   */
-  readonly #recent = new BoundedMap<number, Stored>(RECENT_ITEMS)
-  #version = 0
+  readonly #recent = new RecentRows(() => this.#reads.version.get()?.data_version ?? 0)
   /** How many rows were changed before the transaction that is under way. */
   #changes = 0
   /** Whether the transaction that is under way has changed any rows. */
@@ -139,6 +134,8 @@ export class SqliteStore extends SqliteHistory implements Store {
       failed: (sinceMs, code) => {
         this.#isDamaged ||= isDamage(code)
         this.#failure = code
+        // Some of what is in memory may not have been stored.
+        this.#recent.clear()
         this.#sets.forget()
         onFailure?.(code)
         this.outages.begin(sinceMs)
@@ -226,8 +223,9 @@ export class SqliteStore extends SqliteHistory implements Store {
     return this.#row(id).item
   }
 
+  /** An item that was written lately is not read: it is asked for after each of its reports. */
   async stored(id: number): Promise<Stored> {
-    return this.#row(id)
+    return this.#recent.valid(id) ?? this.#row(id)
   }
 
   list(query: ListQuery): Promise<ListPage> {
@@ -310,13 +308,7 @@ export class SqliteStore extends SqliteHistory implements Store {
   /** The beginning of every transaction. */
   #begun(nowMs: number): void {
     this.#statuses = []
-    // What is in memory is valid only while no other process writes the file.
-    const version = this.#reads.version.get()?.data_version ?? 0
-    if (version !== this.#version) {
-      this.#recent.clear()
-      this.#sets.forget()
-    }
-    this.#version = version
+    if (this.#recent.forgetInvalid()) this.#sets.forget()
     const outage = this.outages.endingAt(nowMs)
     if (outage) {
       const tookMs = outage.endedMs - outage.sinceMs
