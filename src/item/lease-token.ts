@@ -59,6 +59,16 @@ export function isCutOff(work: Token, token: string): boolean {
   return token !== "" && start === RAN_OUT && (own === token || former === token)
 }
 
+/** The token of the item's last lease if that one ran out; undefined if it did not. */
+export function tokenThatRanOut(work: Token): string | undefined {
+  const { start, own } = partsOf(work)
+  return start === RAN_OUT ? own : undefined
+}
+
+/** Whether a lease was claimed by the worker that had lost the one with the token `former`. */
+export const isAfter = (work: Token, former: string | undefined): boolean =>
+  former !== undefined && former !== "" && partsOf(work).former === former
+
 /** What remains of an item's leases when it begins again: only the one that was revoked last. */
 export function onlyRevoked(work: Token): Token {
   const { revoked } = partsOf(work)

@@ -1,5 +1,7 @@
 import { BoundedMap } from "../bounded-map.ts"
 import type { QueueItem } from "../item/item.ts"
+import { tokenThatRanOut } from "../item/lease-token.ts"
+import type { Stored } from "../item/stored.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import { DrainedWorkers } from "./drained-workers.ts"
 
@@ -160,6 +162,15 @@ export class KnownWorkers {
   /** Notes which worker took an item, and with which tags; null if it claimed the item by its number. */
   took(id: number, tags: readonly string[] | null, instance?: string): void {
     this.#taken.set(id, { tags, instance })
+  }
+
+  /**
+   * The token of the lease that this start of a worker has lost: it took the item last, its lease ran out, and it goes on
+   * if it gets the item again. Undefined if that is not so, or not known.
+   */
+  lostBy(instance: string | undefined, { item, work }: Stored): string | undefined {
+    const isOwn = instance !== undefined && this.#taken.get(item.id)?.instance === instance
+    return isOwn ? tokenThatRanOut(work) : undefined
   }
 
   /** Notes a report of an item's worker. */

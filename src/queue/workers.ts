@@ -4,7 +4,7 @@ import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import { nextStep, stepBegun, stepsDeclared } from "../item/declared-steps.ts"
 import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
-import { tokenOf } from "../item/lease-token.ts"
+import { isAfter, tokenOf } from "../item/lease-token.ts"
 import {
   checkHolder,
   claimed,
@@ -184,7 +184,8 @@ export class Workers implements Service {
       }
       this.#room.checkClaim()
       const by: Taker = { ...taker, token: this.#options.token() }
-      const decide: Decide = (stored, moment) => claimed(stored, by, moment)
+      const decide: Decide = (stored, moment) =>
+        claimed(stored, { ...by, former: this.presence.lostBy(instance, stored) }, moment)
       const change = await this.#store.claim(tags, this.#learned.follow(decide), repeatable)
       if (change) return given(change)
       if (!signal.aborted && !this.#draining) {
@@ -213,7 +214,7 @@ export class Workers implements Service {
     const decide = this.#learned.follow((stored, moment) => claimed(stored, by, moment))
     const change = before ?? (await this.#stored(id, undefined, decide, repeatable))
     this.presence.reports(change.item)
-    this.presence.took(id, null)
+    if (!isAfter(change.work, taker.former)) this.presence.took(id, null)
     return this.#given(change, isGone)
   }
 

@@ -22,7 +22,9 @@ function opened() {
   const now = (): number => clock.nowMs
   const store = new SqliteStore(join(folder.path, "test.db"), () => ({ now, steadyMs: now }))
   const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
-  const workers = new Workers(store, bus, learned, { random: () => 0, token: () => "t", onError: fail })
+  let claims = 0
+  const token = (): string => `token ${(claims += 1)}`
+  const workers = new Workers(store, bus, learned, { random: () => 0, token, onError: fail })
   const rescues = (options: Partial<RescueOptions> = {}): RescueAndStall =>
     new RescueAndStall(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail, ...options })
   const close = async (): Promise<void> => {
@@ -112,4 +114,32 @@ test("a machine that is suspended in the middle of a round costs no worker its l
   clock.nowMs += 1000
   await rescue.round()
   expect(await store.item(id)).toMatchObject({ status: "retrying" })
+})
+
+test("an item whose worker was cut off, and gets it back by its place or by its number, is never lost; one that others get is", async () => {
+  await using server = opened()
+  const { clock, store, workers } = server
+  const rescue = server.rescues({ maxRescues: 2 })
+  const id = await added(store)
+  const by = { worker: "box", leaseMs: 10_000 }
+  const claim = (instance?: string) => workers.claim({ ...by, tags: ["gpu"], instance }, AbortSignal.abort())
+  const afterSilence = async (): Promise<string> => {
+    clock.nowMs += 10_000
+    await rescue.round()
+    return (await store.item(id)).status
+  }
+  for (let cutOff = 0; cutOff < 3; cutOff += 1) {
+    const claimed = await claim("first start")
+    expect(await afterSilence()).toBe("retrying")
+    const taken = await workers.take(id, { ...by, former: claimed?.lease.token })
+    // It still is a worker that takes other items.
+    expect(taken && workers.presence.afterwards(taken.item)).toEqual({ worker: "box", tags: ["gpu"] })
+    expect(await afterSilence()).toBe("retrying")
+  }
+  // The first silence counts: it was not known then that the worker was only cut off.
+  await claim("second start")
+  expect(await afterSilence()).toBe("retrying")
+  await claim()
+  expect(await afterSilence()).toBe("failed")
+  expect(await store.item(id)).toMatchObject({ outcome: "lost" })
 })
