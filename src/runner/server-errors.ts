@@ -5,6 +5,8 @@ import type { RetryPauses } from "./retry-pauses.ts"
 
 /** The wait after the server has denied us access, because its owner must correct that. */
 export const DENIED_MS = 10_000
+/** The longest wait that an answer can ask for: a proxy may name the end of a day. */
+const MOST_ASKED_MS = 300_000
 /** The codes of a connection that was refused, as Bun and the system name it. */
 const REFUSED: readonly string[] = ["ConnectionRefused", "ECONNREFUSED"]
 
@@ -37,4 +39,15 @@ export function rest(
 ): Promise<void> {
   if (error instanceof ServerError && isDenied(error)) return pause(Math.min(DENIED_MS, mostMs), signal)
   return pauses.wait(signal)
+}
+
+/** As `rest`, but first waits for as long as the answer asks (`Retry-After`), five minutes at most. */
+export async function restAsAsked(
+  error: ServerError,
+  pauses: RetryPauses,
+  signal: AbortSignal,
+): Promise<void> {
+  if (error.retryAfterMs > 0) await pause(Math.min(error.retryAfterMs, MOST_ASKED_MS), signal)
+  // Clients that were refused at the same time come back at different times.
+  await rest(error, pauses, signal)
 }

@@ -12,7 +12,14 @@ import { LostClaims } from "./own-lease.ts"
 import type { Plan } from "./progress-arguments.ts"
 import { Reporter } from "./reporter.ts"
 import { RetryPauses } from "./retry-pauses.ts"
-import { DENIED_MS, isDenied, isFinalRefusal, isRefused, isUnreachable, rest } from "./server-errors.ts"
+import {
+  DENIED_MS,
+  isDenied,
+  isFinalRefusal,
+  isRefused,
+  isUnreachable,
+  restAsAsked,
+} from "./server-errors.ts"
 import { toStderr } from "./stderr.ts"
 import { stopwatch } from "./suspended-machine.ts"
 import { wordOf } from "./verdict.ts"
@@ -308,7 +315,7 @@ export class Worker {
         const when = isDenied(error) ? `trying again every ${DENIED_MS / 1000} s` : "waiting for the server"
         if (this.#awaited !== when) toStderr(`${error.message}; ${when}`)
         this.#awaited = when
-        await rest(error, pauses, signal)
+        await restAsAsked(error, pauses, signal)
       }
     }
     return undefined

@@ -66,6 +66,29 @@ test("after an answer without an item the next claim comes at once, unless the s
   expect(done).toEqual(["claim 0", "pause", "claim 30000", "claim 1100", "claim 0", "pause"])
 })
 
+test.each([
+  [7000, 7000],
+  [24 * 3_600_000, 300_000],
+])(
+  "a claim that is refused for %d ms is sent again after that time, five minutes at most",
+  async (retryAfterMs, waitMs) => {
+    using _stderr = spyOn(process.stderr, "write").mockImplementation(() => true)
+    using timers = spyOn(globalThis, "setTimeout")
+    let claims = 0
+    const worker = workerOf({
+      claim: async ({ again = false }: { readonly again?: boolean }) => {
+        // A worker that stops asks once more for what an unanswered claim may have got.
+        if (!again) claims += 1
+        setImmediate(() => worker.signal())
+        throw new ServerError(503, "closed for maintenance", { retryAfterMs })
+      },
+    })
+    await worker.run()
+    expect(claims).toBe(1)
+    expect(timers.mock.calls.map(([, ms]) => ms)).toContain(waitMs)
+  },
+)
+
 test("a worker that is drained in several claims at once says so once", async () => {
   const said: string[] = []
   using _stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
