@@ -67,7 +67,7 @@ export async function backup(database: string, file: string): Promise<CheckResul
 }
 
 /**
- * Puts a backup in the place of a database.
+ * Replaces a database with a backup.
  * @throws AppError `unavailable` if a server runs on it, or the backup is damaged or incomplete
  */
 export async function restore(database: string, file: string): Promise<Restored> {

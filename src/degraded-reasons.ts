@@ -11,7 +11,7 @@ export const DEGRADED = {
   database_unwritable: {
     title: "nothing can be saved",
     about:
-      "the database cannot be written, so every change is refused (503); see that it can be reached, is no standby, has a working disk, and is held by no other program",
+      "the database cannot be written, so every change is refused (503); see that it can be reached, that it is not a standby, that its disk works, and that no other program holds it",
   },
   database_damaged: {
     title: "database damaged",
@@ -30,7 +30,7 @@ export const DEGRADED = {
   database_full: {
     title: "database full",
     about:
-      "the database has reached --max-database-mb; items, reports and retries are refused, a tenth above it also claims; results are stored; raise the limit",
+      "the database has reached --max-database-mb; items, reports and retries are refused, and claims too if it is a tenth larger; results are stored; raise the limit",
   },
   database_filling: {
     title: "database nearly full",
@@ -82,7 +82,7 @@ export const DEGRADED = {
   event_loop_lag: {
     title: "server overloaded",
     about:
-      "the server was busy for 5 s or more without a pause, within the last 15 s; if that stays, give it more of the processor",
+      "the server was busy for 5 s or more without a pause, within the last 15 s; if this goes on, give it more of the processor",
   },
   clock_jumped: {
     title: "clock jumped",

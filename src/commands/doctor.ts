@@ -70,8 +70,8 @@ function urlOf(typed: string): URL {
 export const doctorCommand: Command = {
   usage: {
     line: "doctor [URL]",
-    about: `Checks a server through its public address, the way browsers, commands and renderers reach it, reports what
-a proxy in between does wrong, and prints the configuration lines that fix it. Without a URL it checks this
+    about: `Checks a server through its public address, as browsers, commands and renderers reach it. It reports what a
+proxy in between does wrong, and prints the configuration lines that fix it. Without a URL it checks this
 machine: disk, file descriptors, programs, systemd units. It changes nothing. Exits with 1 if there is a fault.`,
     settings: ["database", "token-file"],
     flags: {

@@ -34,7 +34,7 @@ it: the whole lines, as a terminal would show them, without colours and without 
       song: {
         type: "string",
         placeholder: "SONG_ID",
-        help: "in place of an ID: the item of this song that was started last",
+        help: "instead of an ID: the item of this song that was started last",
       },
     },
   },

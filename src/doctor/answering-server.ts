@@ -12,7 +12,7 @@ const silenceOf = ({ end, reason }: Answer, { url, patienceMs }: Patient): strin
 /** The name that a server gives itself; no proxy uses it. */
 const SERVICE = "track-studio-orchestrator"
 
-/** Which program answered in place of the server. */
+/** Which program answered instead of the server. */
 const answeredBy = ({ status, headers }: Answer): string =>
   printable(`${status}${headers.server === undefined ? "" : ` from ${headers.server}`}`)
 

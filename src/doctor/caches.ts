@@ -76,7 +76,7 @@ async function itemPath(patient: Patient): Promise<string> {
   return `/queue/${typeof id === "number" ? id : NO_ID}`
 }
 
-/** Whether a cache on the way answers in place of the server, or may do so. */
+/** Whether a cache on the way answers instead of the server, or may do so. */
 export async function cachesOn(patient: Patient): Promise<Finding> {
   const strange = await refusedAs(patient)
   for (const path of ["/progress/stats", "/queue?limit=1", await itemPath(patient)]) {

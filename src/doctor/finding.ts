@@ -9,7 +9,9 @@ export const REMEDIES = {
   unreachable: ["does the server run, and may this machine reach it? systemctl status track-studio"],
   certificate_bad: ["give the proxy a certificate for this name, with its whole chain"],
   certificate_ends: ["renew the certificate, and find out why it was not renewed automatically"],
-  scheme_wrong: ["give the address with the other scheme: https:// in place of http://, or the reverse"],
+  scheme_wrong: [
+    "give the address with the other scheme: https:// instead of http://, or http:// instead of https://",
+  ],
   redirected: [
     "give that address to commands and workers: they follow no redirect, which would leak the token",
   ],

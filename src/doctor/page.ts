@@ -16,7 +16,7 @@ const ofPage = { isOfPage: true, isNamed: false } as const
 const fileAt = (patient: Patient, path: string): Promise<Answer> =>
   sendRequest(patient, { ...ofPage, path, until: () => true })
 
-/** What came in place of a file, or undefined if the file came. */
+/** What came instead of a file, or undefined if the file came. */
 function insteadOf({ status, headers }: Answer): string | undefined {
   const type = String(headers["content-type"] ?? "")
   if (status === 200 && !type.startsWith("text/html")) return undefined

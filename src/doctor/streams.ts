@@ -21,7 +21,7 @@ export const NOT_WATCHED = {
   stopped: "the server was stopped meanwhile",
 } as const
 
-/** The frame that comes in place of a stream if the server has too many of them, with its data. */
+/** The frame that comes instead of a stream if the server has too many of them, with its data. */
 export const BUSY = /^event: busy\n(?:retry: .*\n)?data: (.*)$/m
 
 /** The data of a whole frame. */

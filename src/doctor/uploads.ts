@@ -113,7 +113,7 @@ const STREAMING = {
 const TOGETHER_MS = 500
 
 /**
- * Answers that are given in place of the server to a request that is ended early: nothing, "Request Timeout",
+ * Answers that are given instead of the server to a request that is ended early: nothing, "Request Timeout",
  * "Gateway Timeout".
  */
 const TIMEOUTS: readonly number[] = [0, TIMEOUT, 504]

@@ -167,7 +167,7 @@ function admitting(options: CallerOfRequestOptions) {
 
 /**
  * Waits for the turn of a request, if it has to wait. If its client has left by then, the result is an answer that nobody
- * reads, in place of the work.
+ * reads, instead of the work.
  */
 function unlessGone(
   turn: Promise<void> | undefined,

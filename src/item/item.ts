@@ -131,7 +131,7 @@ export const Report = Type.Object(
     step: described(Type.Optional(Step), "where it is in a render of several steps"),
     step_progress: described(
       Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
-      "how much of the step is done, in percent, in place of `progress`; needs `step`, here or in a report before",
+      "how much of the step is done, in percent, instead of `progress`; needs `step`, here or in a report before",
     ),
     unit: described(Type.Optional(Unit), "what is being counted; absent if nothing is"),
     media: described(Type.Optional(Media), "how far into a medium it is"),

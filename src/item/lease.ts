@@ -248,7 +248,7 @@ export interface Failure {
   readonly retryable: boolean
   /** Milliseconds to wait before the next attempt. */
   readonly retryInMs: number
-  /** Whether a person stopped the command, so that the item is cancelled in place of failed; default false. */
+  /** Whether a person stopped the command, so that the item is cancelled instead of failed; default false. */
   readonly isCancelled?: boolean
 }
 

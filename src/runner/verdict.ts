@@ -103,7 +103,7 @@ export function verdictOn(
   return { end: "complete", result: { ...found?.files, ...(seen !== undefined && { message: seen }) } }
 }
 
-/** The verdict after Ctrl-C on an item that only this command can render: it is cancelled in place of failed. */
+/** The verdict after Ctrl-C on an item that only this command can render: it is cancelled instead of failed. */
 export const cancelling = (verdict: Verdict): Verdict =>
   verdict.end === "fail"
     ? { ...verdict, failure: { ...verdict.failure, retryable: false, cancelled: true } }

@@ -121,7 +121,7 @@ export function bar(
 export class Region {
   #widths: readonly number[] = []
 
-  /** The bytes that print `above` for good, and draw `lines` in the place of the ones before. */
+  /** The bytes that print `above` for good, and draw `lines` over the ones before. */
   frame(
     above: readonly string[],
     lines: readonly { readonly text: string; readonly width: number }[],

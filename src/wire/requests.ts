@@ -117,7 +117,7 @@ export const FailRequest = Type.Object(
     ),
     cancelled: Type.Optional(
       Type.Boolean({
-        description: "whether a person stopped the command: then the item is cancelled in place of failed",
+        description: "whether a person stopped the command: then the item is cancelled instead of failed",
       }),
     ),
   },

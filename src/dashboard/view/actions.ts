@@ -48,7 +48,7 @@ const backInQueue = (item: QueueItem, next?: QueueItem): Promise<void> =>
 async function retry(item: QueueItem): Promise<void> {
   const name = nameOf(item)
   if (item.status === "completed") {
-    const text = "This item is completed. Rendering it again may take as long, and may replace its video."
+    const text = "This item is completed. Rendering it again takes time, and may replace its video."
     if (!(await confirm(`Render ${name} again?`, text, { yes: "Render again", no: "Keep as it is" }))) return
   }
   await backInQueue(item)

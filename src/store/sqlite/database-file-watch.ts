@@ -67,7 +67,7 @@ export class DatabaseFileWatch {
   close(lastWords: () => void): void {
     const { client, lock, mark, found } = this.#opened
     const isInPlace = lock.state !== undefined
-    // A copy that was put in the place of this database must not be taken for it.
+    // A copy that has replaced this database must not be taken for it.
     const last = isInPlace ? mark : movedOn(mark)
     const isForeign =
       !lock.isTaken && (this.#isOverwritten() || this.#onDisk.isCut || (isInPlace && this.#onDisk.isLogCut))

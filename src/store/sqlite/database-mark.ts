@@ -28,7 +28,7 @@ export function markOf(text: string | null | undefined): Omit<Mark, "tables"> | 
 export const textOfMark = ({ name, starts }: Omit<Mark, "tables">): string => `${name}.${starts}`
 
 /**
- * A backup has this text in place of a mark. A restore writes a mark again, and gives its history another
+ * A backup has this text instead of a mark. A restore writes a mark again, and gives its history another
  * name.
  */
 export const BACKUP_MARK = "backup"

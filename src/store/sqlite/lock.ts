@@ -177,7 +177,7 @@ export class Lock implements Disposable {
       client.run("BEGIN EXCLUSIVE")
     } catch (error) {
       if (!codeOf(error).startsWith("SQLITE_BUSY")) throw error
-      // Without SQLite's error as its cause: otherwise the start would explain that error in place of this
+      // Without SQLite's error as its cause: otherwise the start would explain that error instead of this
       // one.
       throw new AppError(
         "unavailable",

@@ -109,7 +109,7 @@ function putInPlace(copy: string, target: string): string | null {
 }
 
 /**
- * Puts a backup in the place of the database at `path`, while no server runs on it. The previous database
+ * Replaces the database at `path` with a backup, while no server runs on it. The previous database
  * stays beside it, under another name.
  *
  * The history gets a new name, and event IDs and item IDs continue above those of both databases, so that no

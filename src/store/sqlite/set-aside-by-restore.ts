@@ -29,7 +29,7 @@ export function setAside(path: string): string | undefined {
   return latest === undefined ? undefined : join(dirname(path), latest)
 }
 
-/** What to do if a restore was killed before the backup was in the place of the database that it had moved. */
+/** What to do if a restore was killed before the backup had replaced the database that it had moved. */
 export function wayBack(path: string, former: string): string {
   const log = existsSync(`${former}-wal`) ? `, and ${former}-wal to ${path}-wal` : ""
   return `rename ${former} to ${path}${log}`
