@@ -46,8 +46,8 @@ export interface Arguments {
   readonly words: readonly string[]
 }
 
-/** A flag's help is at least this wide: on a narrower terminal its lines are broken anywhere. */
-const LEAST_HELP = 20
+/** With less room than this beside the names, what each is stands below it. */
+const LEAST_HELP = 24
 const HELP: CommandFlag = { type: "boolean", short: "h", help: "show this help" }
 
 /** All flags of a command, its settings and `--help` among them. */
@@ -186,10 +186,12 @@ export function hanging(head: string, text: string, columns: number, indent = Bu
 /** Names and what each is, in lines of at most `columns` characters. */
 export function helpList(rows: readonly (readonly [name: string, help: string])[], columns: number): string {
   const width = Math.max(...rows.map(([name]) => name.length))
+  const isBeside = columns - width - 4 >= LEAST_HELP
+  const indent = " ".repeat(isBeside ? width + 4 : 6)
   return rows
     .map(([name, help]) => {
-      const lines = wrapped(help, Math.max(LEAST_HELP, columns - width - 4))
-      return `  ${name.padEnd(width)}  ${lines.join(`\n${" ".repeat(width + 4)}`)}`
+      const lines = wrapped(help, columns - indent.length).join(`\n${indent}`)
+      return isBeside ? `  ${name.padEnd(width)}  ${lines}` : `  ${name}\n${indent}${lines}`
     })
     .join("\n")
 }

@@ -3,15 +3,15 @@ import { expect, test } from "bun:test"
 import { COMMANDS } from "../../src/commands/commands.ts"
 import { hanging, helpList, helpOf } from "../../src/commands/usage.ts"
 
-test.each(Object.keys(COMMANDS))(
-  "the help of %s fits a terminal of 80 columns, and says the same as elsewhere",
-  async (name) => {
+test.each(Object.keys(COMMANDS).flatMap((name) => [80, 40].map((columns) => [name, columns] as const)))(
+  "the help of %s fits a terminal of %d columns, and says the same as elsewhere",
+  async (name, columns) => {
     const usage = (await COMMANDS[name]?.load())?.usage
     if (!usage) throw new Error(`there is no command ${name}`)
-    const fitted = helpOf(usage, 80)
+    const fitted = helpOf(usage, columns)
     const wide = helpOf(usage, Number.POSITIVE_INFINITY)
     expect(fitted.replace(/\s+/g, " ")).toBe(wide.replace(/\s+/g, " "))
-    const long = fitted.split("\n").filter((line) => line.length > 80)
+    const long = fitted.split("\n").filter((line) => line.length > columns)
     // A word that is longer than a line cannot be broken, and the line to type is not.
     expect(long.filter((line) => line !== `track-studio ${usage.line}` && line.trim().includes(" "))).toEqual(
       [],
@@ -49,7 +49,8 @@ test("a help says how a command is typed, what it does, and each flag with its l
     "  -w, --worker NAME  the name that viewers see",
   ])
   expect(lines[5]).toBe("  --json             print JSON")
-  // A text has at least 20 columns, however narrow the terminal is.
-  for (const columns of [10, 25])
-    expect(helpList([["a", "one two three four five"]], columns)).toBe("  a  one two three four\n     five")
+  // A text has at least 24 columns, or stands below its name.
+  const texts = [["a", "one two three four five six"]] as const
+  expect(helpList(texts, 29)).toBe("  a  one two three four five\n     six")
+  expect(helpList(texts, 28)).toBe("  a\n      one two three four\n      five six")
 })
