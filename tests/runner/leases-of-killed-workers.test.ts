@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import { type Claimed, type Held, ServerError } from "../../src/client/client.ts"
 import { branded } from "../../src/runner/process-brand.ts"
@@ -155,4 +155,20 @@ test("an earlier result for an item that the server does not have is given up af
   expect(said).toEqual(["queue item 7: its earlier result does not count: queue item 7 does not exist"])
   kept.close()
   expect(leftIn(folder.path)).toEqual([])
+})
+
+test("an item that the server does not have is asked for every 5 s, and the user reads once that its result is kept", async () => {
+  let nowMs = 0
+  using _steady = spyOn(performance, "now").mockImplementation(() => nowMs)
+  using _wall = spyOn(Date, "now").mockImplementation(() => nowMs)
+  using folder = temporaryFolder()
+  leaveCompleted(folder.path, "a")
+  const [said, asked]: [string[], number[]] = [[], []]
+  const missing = new ServerError(404, "queue item 7 does not exist", { code: "not_found" })
+  const client = { complete: () => (asked.push(nowMs), Promise.reject(missing)) }
+  const kept = new WorkerLeases(folder.path, SERVER, { ...heirOf(said, client), reportWithinMs: 60_000 })
+  for (nowMs of [0, 4999, 5000, 9999, 10_000]) await kept.inherit()
+  kept.close()
+  expect(asked).toEqual([0, 5000, 10_000])
+  expect(said).toEqual(["queue item 7: queue item 7 does not exist; its result is kept and tried again"])
 })

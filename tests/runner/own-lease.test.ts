@@ -41,6 +41,27 @@ test("a claim that reached no server cannot hold the item, and one whose answer 
   expect(lease.isPerhapsOurs).toBe(true)
 })
 
+test("a claim without an answer may hold the item for the length of the lease from then on, however old the lease was", async () => {
+  let nowMs = 0
+  using _steady = spyOn(performance, "now").mockImplementation(() => nowMs)
+  using _wall = spyOn(Date, "now").mockImplementation(() => nowMs)
+  const client = new Client("http://127.0.0.1:1")
+  const silence = new ServerError(0, "no answer", { code: "unreachable" })
+  using _item = spyOn(client, "get").mockResolvedValue(ITEM)
+  using _claim = spyOn(client, "take").mockRejectedValue(silence)
+  const options = { client, worker: "w", leaseS: 60, say: () => undefined }
+  const lease = new OwnLease(options, async () => FIRST)
+  await lease.hold()
+  nowMs = 100_000
+  lease.lost(FIRST)
+  await expect(lease.hold()).rejects.toBe(silence)
+  const seen = [100_000, 161_999, 162_000].map((atMs) => {
+    nowMs = atMs
+    return lease.isPerhapsOurs
+  })
+  expect(seen).toEqual([true, true, false])
+})
+
 test("an item that is taken over while it is claimed is held, though that claim is refused", async () => {
   const client = new Client("http://127.0.0.1:1")
   const options = { client, worker: "w", leaseS: 60, say: () => undefined, begun: () => ITEM }

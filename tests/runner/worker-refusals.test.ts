@@ -89,6 +89,24 @@ test.each([
   },
 )
 
+test.each([
+  ["asks for what a claim without an answer may have got, to give it back", "ECONNRESET", 1],
+  ["asks for nothing if its claim reached no server", "ECONNREFUSED", 0],
+])("a worker that is stopped %s", async (_what, code, times) => {
+  let asked = 0
+  const cause = Object.assign(new Error("no connection"), { code })
+  const worker = workerOf({
+    claim: async ({ again }: { again?: boolean }) => {
+      if (again) asked += 1
+      else worker.signal()
+      if (again) return null
+      throw new ServerError(0, "no answer", { code: "unreachable" }, { cause })
+    },
+  })
+  await worker.run()
+  expect(asked).toBe(times)
+})
+
 test("a worker that is drained in several claims at once says so once", async () => {
   const said: string[] = []
   using _stderr = spyOn(process.stderr, "write").mockImplementation((text) => said.push(String(text)) > 0)
