@@ -57,7 +57,7 @@ class OwnFormat<Chunk extends object> implements Format<Chunk> {
   }
 
   #own(frame: Frame): Frame {
-    if (frame.type === "update") this.#last = Math.max(this.#last, frame.update.id)
+    if (frame.type === "update") this.#last = frame.update.id
     return frame.type === "control" ? { ...frame, control: this.#ownControl(frame.control) } : frame
   }
 

@@ -48,7 +48,7 @@ class Pages {
       // Only when all have come: if one fails, all are requested again.
       for (const { part, queue, next } of await Promise.all(read)) {
         part.next = next
-        part.last = queue.at(-1) ?? part.last
+        part.last = queue.at(-1) ?? null
         found.push(...queue.filter((item) => isWanted(item, this.#wanted)))
       }
     }
