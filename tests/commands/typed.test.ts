@@ -65,6 +65,9 @@ test("with one key for several songs, each has a key of its own, which is the sa
     await ran(addCommand, words[at] ?? "", "--idempotency-key", "batch")
     expect(asked.at(-1)?.[1]).toBe(keys[at])
   }
+  // It is the same song, however its number is written.
+  await ran(addCommand, "007", "--idempotency-key", "batch")
+  expect(asked.at(-1)?.[1]).toBe(keys[0])
 })
 
 test("the name of a file gives the song and the title, unless the flags do", async () => {

@@ -207,7 +207,10 @@ for (const path of ["/openapi.json", "/docs", "/client.js"]) {
 }
 
 test("figures cost as much as the items that they count, and a search as much as it reads", async () => {
-  const period = (completed: number) => ({ since: "", completed, failed: 0, cancelled: 0, lost: 0 })
+  const period = (items: number) => {
+    const part = Math.floor(items / 4)
+    return { since: "", completed: items - 3 * part, failed: part, cancelled: part, lost: part }
+  }
   const few = period(4999)
   const [standing, completed, failed] = [{}, [], []]
   const counts = async () => ({
@@ -229,6 +232,9 @@ test("figures cost as much as the items that they count, and a search as much as
     )
   for (const path of ["/queue/counts", "/dashboard", "/queue?q=nothing", "/queue/?q=nothing"])
     expect([path, await app().statuses(2, `/api/v1${path}`)]).toEqual([path, [200, 429]])
+  // The first one is in the price of the request.
+  slices = 3
+  expect(await app().statuses(3, "/api/v1/queue?q=nothing")).toEqual([200, 200, 429])
   for (slices of [0, 1]) expect(await app().statuses(5, "/api/v1/queue")).toEqual([200, 200, 200, 200, 429])
 })
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test"
 
 import { BlenderFailures } from "../../src/renderers/blender-failures.ts"
 import { renderer } from "../../src/renderers/renderer.ts"
+import { listen } from "./captures.ts"
 import { lf } from "./programs.ts"
 
 test.each([
@@ -167,4 +168,11 @@ describe("the log of Blender 5 names the same failures as earlier versions", () 
     for (const name of ["blender", "lines"] as const)
       expect(failureOf(name, ...harmless, ...FRAME)).toBeUndefined()
   })
+})
+
+test("a render that follows another one has not ended before Blender quits again", () => {
+  const one = "Fra:1 Mem:9M\nSaved: '/tmp/1.png'\nBlender quit\n"
+  expect(listen("blender", 1, one).hasEnded).toBe(true)
+  expect(listen("blender", 1, one, "Fra:1 Mem:9M\n").hasEnded).toBe(false)
+  expect(listen("blender", 1, one, one).hasEnded).toBe(true)
 })

@@ -93,6 +93,14 @@ test.each([
   },
 )
 
+test("the steps of one count have one bar, also if the name of an earlier one comes back", () => {
+  const steps = ["a", "b", "a", "c"].flatMap((name, at) =>
+    each([20, 60], (k) => `epoch ${at + 1}/4 ${name}: ${k}%\n`),
+  )
+  const { progress } = listen("lines", undefined, steps.join(""))
+  expect(progress.map((value) => Math.round(value ?? 0))).toEqual([15, 30, 40, 55, 65, 80, 90])
+})
+
 test("a percentage of which one value is shown for each file is that of the file", () => {
   const rare = [30, 50, 62, 80].map((n, i) => `file ${i + 1}/5: ${n}%\n`)
   expect(read(rare, 10)).toMatchObject({ last: 76, most: 76 })

@@ -4,6 +4,17 @@ import { ascends, capture, listen } from "./captures.ts"
 
 const block = (...lines: string[]): string => `${lines.join("\n")}\nprogress=continue\n`
 
+test("of several runs in a script that ended by themselves the longest shows how much was written, wherever it came", () => {
+  const run = (seconds: number): string =>
+    `frame=${seconds * 25}\nout_time_us=${seconds * 1e6}\nprogress=end\n`
+  for (const runs of [
+    [10, 3, 2],
+    [3, 10, 2],
+    [2, 3, 10],
+  ])
+    expect(listen("lines", 10, ...runs.map(run)).reached).toBe(1)
+})
+
 describe("the real output of ffmpeg", () => {
   test("a song video ends past its total and is reported as 100", async () => {
     const text = await capture("ffmpeg-song")

@@ -97,6 +97,7 @@ describe("a count", () => {
     ["Step #3/5...", "3 of 5 steps"],
     ["2024-05-12 10:33:22 image 3/5: cover.png", "3 of 5 images"],
     ["segment 0 of 8", "0 of 8 segments"],
+    ["sample 1,234,567 of 2,345,678", "1234567 of 2345678 samples"],
     ["step 3/20 of image 1/5", "1 of 5 images, 3 of 20 steps"],
     ["tile 3/4 of frame 12/300, job 1/2", "1 of 2 jobs, 12 of 300 frames, 3 of 4 tiles"],
   ])("%j", (line, expected) => {

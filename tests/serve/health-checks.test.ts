@@ -4,7 +4,7 @@ import { Reasons } from "../../src/degraded-reasons.ts"
 import { holdingFor } from "../../src/serve/health-checks.ts"
 
 test("a reason that was only seen ends by itself, a while after it was seen for the last time", async () => {
-  const over = Promise.withResolvers<number>()
+  let over = Promise.withResolvers<number>()
   const told: boolean[] = []
   const reasons = new Reasons((_, holds, forMs) => {
     told.push(holds)
@@ -17,7 +17,10 @@ test("a reason that was only seen ends by itself, a while after it was seen for 
   expect(reasons.current).toEqual(["proxy_untrusted"])
   expect(await over.promise).toBeGreaterThanOrEqual(79)
   expect([told, reasons.current]).toEqual([[true, false], []])
-  // It can begin again.
+  // It can begin again, and end again.
+  over = Promise.withResolvers()
   see()
   expect(reasons.current).toEqual(["proxy_untrusted"])
+  await over.promise
+  expect([told, reasons.current]).toEqual([[true, false, true, false], []])
 })

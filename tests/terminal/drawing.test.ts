@@ -163,7 +163,9 @@ test("output is text in its own lines, with a line for another attempt and for w
     "[attempt 2]\n[1 byte is not kept]\nfour\tfive",
   )
   expect(text.end).toBe("\n")
-  expect(text.next({ ...piece, attempt: 2, text: "\n" })).toBe("\n")
+  expect(text.next({ ...piece, attempt: 3, missing: 1, text: "five\n" })).toBe(
+    "\n[attempt 3]\n[1 byte is not kept]\nfive\n",
+  )
   expect(text.end).toBe("")
 })
 

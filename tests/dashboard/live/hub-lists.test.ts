@@ -166,6 +166,18 @@ test("a hub that was closed while an item was read asks for it no more", async (
   expect(calls.length).toBe(1)
 })
 
+test("a list that could not be read on is read on once, and no further", async () => {
+  const { calls } = spyOn(server, "list").mock
+  hub.receive("tab", { type: "more", list: "finished" })
+  await failAll()
+  const asked = calls.length
+  await calm()
+  const pages = calls.slice(asked).length
+  await calm()
+  expect(calls.slice(asked)).toHaveLength(pages)
+  expect([...shown.items.values()].filter(({ status }) => isFinished(status))).toHaveLength(6)
+})
+
 test("a hub that was closed while a list was read does not read it again, even if it failed", async () => {
   const { calls } = spyOn(server, "list").mock
   hub.receive("tab", { type: "more", list: "finished" })
