@@ -33,8 +33,8 @@ test("an output is resumed at a place, and read from its beginning after the ite
 })
 
 test("the output of an older server, which does not say when an attempt began, is resumed all the same", async () => {
-  const piece = { attempt: 1, from: 0, to: 3, missing: 0, text: "one" }
-  const sent = `id: 1-3\ndata: ${JSON.stringify(piece)}\n\nevent: end\ndata: {"attempt":1,"status":"failed"}\n\n`
+  const piece = { attempt: 1, from: 7, to: 10, missing: 0, text: "one" }
+  const sent = `id: 1-10\ndata: ${JSON.stringify(piece)}\n\nevent: end\ndata: {"attempt":1,"status":"failed"}\n\n`
   const asked: (string | null)[] = []
   await using server = Bun.serve({
     port: 0,
@@ -49,7 +49,7 @@ test("the output of an older server, which does not say when an attempt began, i
   if (read?.type !== "piece") throw new Error("nothing was read")
   expect(read).toEqual({ type: "piece", ...piece, begunMs: undefined })
   await Array.fromAsync(client.output(7, { from: read }))
-  expect(asked).toEqual([null, "1-3"])
+  expect(asked).toEqual([null, "1-10"])
 })
 
 test("output that is sent again from its beginning is stored once", async () => {

@@ -65,6 +65,7 @@ test("of an IPv6 address the first 64 bits count", () => {
   expect(proxies.clientOf("2001:db8:1:2:3::4", headers()).key).toBe("2001:db8:1:2::/64")
   expect(proxies.clientOf("2001:db8:1:2:ffff:0:0:1", headers()).key).toBe("2001:db8:1:2::/64")
   expect(proxies.clientOf("2001:db8::1", headers()).key).toBe("2001:db8:0:0::/64")
+  expect(proxies.clientOf("2001:db8::1:2:3:4", headers()).key).toBe("2001:db8:0:0::/64")
   // Some proxies write zeros at the beginning of a group.
   expect(proxies.clientOf("2001:0db8:0001::1", headers()).key).toBe("2001:db8:1:0::/64")
 })

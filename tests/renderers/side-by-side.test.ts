@@ -142,6 +142,23 @@ test("bars that are known are followed however many come", () => {
   expect(lowestOf([...many, [1, 0.4], [2, 0.2], [1, 0.6]])).toBe(0.1)
 })
 
+test("bars that begin again are told apart only once one of them grows again", () => {
+  const before = [
+    [1, 0.3],
+    [2, 0.5],
+    [1, 0.4],
+    [1, 0.45],
+  ] as const
+  const again = [
+    [1, 0.05],
+    [2, 0.2],
+    [1, 0.1],
+    [2, 0.2],
+  ] as const
+  expect(lowestOf([...before, ...again])).toBeUndefined()
+  expect(lowestOf([...before, ...again, [2, 0.3]])).toBe(0.1)
+})
+
 test("of very many kinds of bars only the first are told apart, so that a long output takes little memory", () => {
   const bars = new SideBySide()
   const last = (label: string): number | undefined =>

@@ -1,6 +1,7 @@
 import { expect, spyOn, test } from "bun:test"
 import { Writable } from "node:stream"
 
+import type { Report } from "../../src/item/item.ts"
 import { openDescriptors } from "../../src/machine/machine.ts"
 import { CommandOutputs } from "../../src/runner/command-outputs.ts"
 import { CommandProcess } from "../../src/runner/command-process.ts"
@@ -158,21 +159,22 @@ test("a process that a command left behind and that prints for ever is not read 
 
 test("what a command left behind is read on while its progress moves, and then for a while only", async () => {
   const script =
-    "for i in 2 3 4 5 6 7 8 9 10 11 12 13; do echo $((i * 5))%; sleep 0.1; done; while :; do echo; sleep 0.05; done"
+    "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo image $i/12; sleep 0.1; done; for n in $(seq 400); do echo image 12/12: $n; sleep 0.05; done"
   const outputs = new CommandOutputs(planned(["sh"]), false)
   const child = Bun.spawn(["sh", "-c", `(${script}) & echo $!`], {
     stdio: ["ignore", ...outputs.targets],
     detached: true,
   })
-  const told: (number | undefined)[] = []
+  const told: Report[] = []
   outputs.listen(
     child,
-    ({ progress }) => void told.push(progress),
+    (report) => void told.push(report),
     () => undefined,
   )
   await child.exited
-  // It is never silent for a second, so only its progress can end this.
+  // It is never silent for a second and has always new words, so only its progress can end this.
   await outputs.readToEnd(1000, 700)
   process.kill(-child.pid)
-  expect(told.at(-1)).toBe(65)
+  expect(told.at(-1)?.unit).toMatchObject({ done: 11, total: 12 })
+  expect(told.at(-1)?.message).not.toBe("image 12/12: 400")
 }, 180_000)

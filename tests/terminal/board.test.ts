@@ -331,7 +331,9 @@ test("a frame goes up by the rows that the last one takes now, also when they ha
   expect(region.frame([], [line, line], 80)).toContain("\r\u001b[2A")
   expect(region.frame(["above"], [line], 40)).toContain("\r\u001b[4A\u001b[2Kabove\n\u001b[2Kx")
   region.leave()
-  expect(region.frame([], [line], 80)).not.toMatch(/\[\dA/)
+  expect(region.frame([], [line, { text: "", width: 0 }], 80)).not.toMatch(/\[\dA/)
+  // A line without a text takes a row as well.
+  expect(region.frame([], [line], 80)).toContain("\u001b[2A")
 })
 
 test("a finished item is shown with the time of its end, in UTC, however late the update comes", () => {

@@ -5,6 +5,7 @@ import { Hub } from "../../../src/dashboard/live/hub.ts"
 import { server } from "../../../src/dashboard/live/server.ts"
 import { StreamTrust } from "../../../src/dashboard/live/stream-trust.ts"
 import { State } from "../../../src/dashboard/model/apply-updates.ts"
+import type { Counts } from "../../../src/dashboard/model/hub-messages.ts"
 import type { Status } from "../../../src/item/item.ts"
 import { isFinished } from "../../../src/item/moves.ts"
 import { item, time } from "../items.ts"
@@ -15,6 +16,8 @@ let hub: Hub
 let shown: State
 /** The parts of the page that cannot be loaded. */
 let unread: string[]
+/** The figures of the last whole state. */
+let counts: Counts | null
 /** What the hub has sent of updates, as long as somebody keeps it. */
 let sent: WeakRef<object>[]
 
@@ -48,6 +51,7 @@ beforeEach(async () => {
   hub = new Hub((message) => {
     if (message.type === "unread") unread = message.unread.map(({ part }) => part)
     if (message.type === "updates") sent.push(...message.updates.map((update) => new WeakRef(update)))
+    if (message.type === "state") counts = message.counts
     if (message.type === "state") shown.replace(message.items, message.ends)
     if (message.type === "updates") shown.apply(message.updates)
     if (message.type === "items") shown.put(message.items, message.removed)
@@ -176,6 +180,19 @@ test("a list that could not be read on is read on once, and no further", async (
   await calm()
   expect(calls.slice(asked)).toHaveLength(pages)
   expect([...shown.items.values()].filter(({ status }) => isFinished(status))).toHaveLength(6)
+})
+
+test("the figures of one queue are not those of another one", async () => {
+  spyOn(server, "counts").mockResolvedValueOnce({ paused_at: null } as Counts)
+  hub.receive("tab", { type: "count" })
+  await calm()
+  hub.receive("other", { type: "hello", visible: true })
+  expect(counts).toEqual({ paused_at: null } as Counts)
+  await far.cut()
+  far.history = "another"
+  far.connect(true)
+  await far.arrive(1000)
+  expect(counts).toBeNull()
 })
 
 test("a hub that was closed while a list was read does not read it again, even if it failed", async () => {
