@@ -72,7 +72,6 @@ export class ThinningBeat {
   /** Cancels the next beat, because no stream is left. */
   stop(): void {
     clearTimeout(this.#next)
-    this.#next = undefined
   }
 
   get #waitMs(): number {

@@ -48,8 +48,7 @@ export const pageRoutes = (app: AppWithCaller, others: AnswerOthers, { limits }:
     // Answers for any id; the page itself says that an item does not exist.
     .get(
       "/items/:id",
-      async ({ request, params: { id }, set, caller }) => {
-        set.headers["vary"] = "accept"
+      async ({ request, params: { id }, caller }) => {
         if (!acceptsHtml(request)) return noPage(`/items/${id}`)
         return fileAnswer({ request, caller }, limits, await pageFile("item.html"), PAGE)
       },
