@@ -207,8 +207,11 @@ test("the board that curl draws shows the one item", async () => {
   expect((await fetch(`${server.url}/`, { headers: { accept: "text/plain" } })).status).toBe(401)
 })
 
-test("on a WebSocket the one item can be chosen, and no other exists", async () => {
-  const socket = await WebSocketReader.open(server.url, "/progress/ws", bearer(secret))
+test.each([
+  ["of everything", () => "/progress/ws"],
+  ["of the one item", () => `/progress/ws/${mine}`],
+])("on a WebSocket %s the one item can be chosen, and no other exists", async (_what, path) => {
+  const socket = await WebSocketReader.open(server.url, path(), bearer(secret))
   const has = (event: string) => (): boolean => socket.seen.some((said) => said["event"] === event)
   await socket.until(has("live"))
   socket.say({ subscribe: [other] })
