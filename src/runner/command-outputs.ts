@@ -45,7 +45,7 @@ class ProgressReader {
 function isOneOutput(): boolean {
   try {
     const [out, error] = [fstatSync(1), fstatSync(2)]
-    return out.dev === error.dev && out.ino === error.ino && out.rdev === error.rdev
+    return out.dev === error.dev && out.ino === error.ino
   } catch {
     return false
   }
