@@ -144,6 +144,24 @@ test("once the command is to end, its output is read on although nobody takes it
   expect(taken).toEqual(["one ", "two ", megabyte, "end"])
 })
 
+test("an output of any length is passed on as a whole if its reader takes it", async () => {
+  const output = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (let piece = 0; piece < 4; piece += 1) controller.enqueue(new Uint8Array(700_000))
+      controller.close()
+    },
+  })
+  let taken = 0
+  const sink = new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      taken += chunk.length
+      setImmediate(done)
+    },
+  })
+  await new Tap(output, { sink, onBytes: () => undefined }).readToEnd(10_000)
+  expect(taken).toBe(2_800_000)
+})
+
 test("a process that a command left behind and that prints for ever is not read for ever", async () => {
   let chunks = 0
   const output = new ReadableStream<Uint8Array>({
