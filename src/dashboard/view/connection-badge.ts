@@ -104,7 +104,7 @@ export function connectionFacts(
     ...(reason === "" ? [] : [["Problem", reason] as const]),
     ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
     ["Latest update", lastEventId === null ? "none" : `ID ${count(lastEventId)}`],
-    ["Latency", lagMs === null ? "idle" : `${Math.round(lagMs)} ms`],
+    ["Latency", lagMs !== null ? `${Math.round(lagMs)} ms` : reason === "" ? "idle" : "unknown"],
     ["Uptime", stats === null ? "unknown" : roughly(stats.uptime_seconds)],
     ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],
   ]

@@ -104,7 +104,7 @@ test("the facts of the connection begin with its problem, and name what is not k
     ["Problem", "No answer"],
     ["Confirmed", "not yet"],
     ["Latest update", "none"],
-    ["Latency", "idle"],
+    ["Latency", "unknown"],
     ["Uptime", "unknown"],
     ["Clock offset", "0 ms"],
   ])
@@ -112,4 +112,5 @@ test("the facts of the connection begin with its problem, and name what is not k
   const [[, confirmed] = [], ...rest] = connectionFacts(known, { uptime_seconds: 3600 } as never)
   expect(confirmed).toContain("2026")
   expect(rest.map(([, value]) => value)).toEqual(["ID 12,345", "13 ms", "1 h", "1500 ms"])
+  expect(connectionFacts(live, null)).toContainEqual(["Latency", "idle"])
 })
