@@ -379,6 +379,11 @@ page("at a hand-over between two items", () => {
       for (const drawn of width < 640 ? [rows] : [rows, figures])
         expect([width, await heightsOf(drawn)]).toEqual([width, 1])
     }
+    // The room that this takes is not taken from the titles.
+    await tab.resize(1280)
+    expect(
+      await tab.evaluate<number>(`document.querySelector(".finished .about").offsetWidth`),
+    ).toBeGreaterThan(195)
   })
 
   test("the lanes grow once a single item has been running for a while", async () => {

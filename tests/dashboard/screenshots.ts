@@ -38,8 +38,8 @@ exec track-studio run --total "$seconds" -- ffmpeg -nostdin -loglevel warning -r
 
 const pictures: readonly (readonly [name: string, path: string, options: TabOptions])[] = [
   ["page", "/", { width: 1280, height: 940 }],
+  ["page-item", "/items/7", { width: 1280, height: 980 }],
   ["page-dark", "/", { width: 1280, height: 940, dark: true }],
-  ["page-item", "/items/5", { width: 1280, height: 980 }],
   ["page-phone", "/", { phone: true, dark: true }],
 ]
 
