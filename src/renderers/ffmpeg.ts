@@ -165,7 +165,7 @@ class Ffmpeg implements LineReader {
     const { isToNowhere } = this.#runs
     this.#hasWritten ||= !isToNowhere && (this.#pass.frames > 0 || this.#pass.seconds > 0)
     // A container without a frame is not empty, so ffmpeg does not warn about it.
-    const isEmpty = block.frame === undefined ? seconds === 0 : block.frame === 0 && !seconds
+    const isEmpty = block.frame === undefined ? seconds === 0 : block.frame === 0
     if (isEnd && isEmpty && !isToNowhere) this.#emptiness ??= "ffmpeg encoded nothing"
     if (seconds === undefined) return { message: messageOf(undefined, block) }
     const { total } = this.#expected
