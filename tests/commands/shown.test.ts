@@ -189,8 +189,11 @@ test("an item is shown with everything that is known, and the end of a long erro
     true,
   ])
   expect((await ran(showCommand, "7", "--all")).out).toContain("line 1\n")
-  answering("get", async () => item({ status: "completed", attempt: 5, max_attempts: 3 }))
+  let attempt = 5
+  answering("get", async () => item({ status: "completed", attempt, max_attempts: 3 }))
   expect((await ran(showCommand, "7")).out).toMatch(/^ {2}attempt +5$/m)
+  attempt = 3
+  expect((await ran(showCommand, "7")).out).toMatch(/^ {2}attempt +3 of 3$/m)
 })
 
 test("an item that waits is shown with when it starts, or why no worker takes it", async () => {

@@ -176,3 +176,9 @@ test("a render that follows another one has not ended before Blender quits again
   expect(listen("blender", 1, one, "Fra:1 Mem:9M\n").hasEnded).toBe(false)
   expect(listen("blender", 1, one, one).hasEnded).toBe(true)
 })
+
+test("of very many files that were saved the newest are remembered", () => {
+  const files = Array.from({ length: 2001 }, (_, n) => `/tmp/${n}.png`)
+  const { saved } = listen("blender", undefined, files.map((file) => `Saved: '${file}'\n`).join(""))
+  expect(saved).toEqual(files.slice(1000))
+})

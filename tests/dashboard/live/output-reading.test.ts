@@ -18,36 +18,42 @@ const piece = (text: string, begunMs: number): Extract<Printed, { type: "piece" 
 /** Lets the callbacks of settled promises run. */
 const turn = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve))
 
-test("a tab that was hidden over a retry shows the new attempt's output in place of the old one's", async () => {
-  jest.useFakeTimers()
-  const answers = [piece("of the first\n", 100), piece("of the second, which is longer\n", 200)]
-  const asked: OutputOptions["from"][] = []
-  spyOn(server, "output").mockImplementation(async function* (_id, { from, signal } = {}) {
-    asked.push(from)
-    const answer = answers.shift()
-    if (answer) yield answer
-    await new Promise((_, reject) => signal?.addEventListener("abort", reject))
-  })
-  const tab = { hidden: false }
-  Object.defineProperty(globalThis, "document", { value: tab, configurable: true })
-  let [shown, isOver] = ["", false]
-  const reading = new OutputReading(7, 1, true, {
-    text: (text) => (shown += text),
-    begunAgain: () => (shown = ""),
-    ended: () => (isOver = true),
-    isWanted: () => true,
-  })
-  await turn()
-  expect(shown).toBe("of the first\n")
-  for (const isHidden of [true, false]) {
-    tab.hidden = isHidden
-    jest.advanceTimersByTime(500)
+test.each([
+  ["ends", true],
+  ["fails", false],
+])(
+  "a tab that was hidden over a retry, so that its reading %s, shows the new attempt's output in place of the old one's",
+  async (_how, endsWell) => {
+    jest.useFakeTimers()
+    const answers = [piece("of the first\n", 100), piece("of the second, which is longer\n", 200)]
+    const asked: OutputOptions["from"][] = []
+    spyOn(server, "output").mockImplementation(async function* (_id, { from, signal } = {}) {
+      asked.push(from)
+      const answer = answers.shift()
+      if (answer) yield answer
+      await new Promise((resolve, reject) => signal?.addEventListener("abort", endsWell ? resolve : reject))
+    })
+    const tab = { hidden: false }
+    Object.defineProperty(globalThis, "document", { value: tab, configurable: true })
+    let [shown, isOver] = ["", false]
+    const reading = new OutputReading(7, 1, true, {
+      text: (text) => (shown += text),
+      begunAgain: () => (shown = ""),
+      ended: () => (isOver = true),
+      isWanted: () => true,
+    })
     await turn()
-  }
-  expect(asked).toEqual([undefined, { attempt: 1, to: 13, begunMs: 100 }])
-  expect([shown, isOver]).toEqual(["of the second, which is longer\n", false])
-  reading.close()
-})
+    expect(shown).toBe("of the first\n")
+    for (const isHidden of [true, false]) {
+      tab.hidden = isHidden
+      jest.advanceTimersByTime(500)
+      await turn()
+    }
+    expect(asked).toEqual([undefined, { attempt: 1, to: 13, begunMs: 100 }])
+    expect([shown, isOver]).toEqual(["of the second, which is longer\n", false])
+    reading.close()
+  },
+)
 
 test("a piece before which something is not kept says how much", async () => {
   jest.useFakeTimers()

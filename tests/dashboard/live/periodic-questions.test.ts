@@ -1,4 +1,4 @@
-import { expect, spyOn, test } from "bun:test"
+import { expect, jest, spyOn, test } from "bun:test"
 
 import { askStarts, PeriodicQuestion } from "../../../src/dashboard/live/periodic-questions.ts"
 import { server } from "../../../src/dashboard/live/server.ts"
@@ -48,6 +48,27 @@ test("a value that changes all the time is still requested once a second", async
   expect(first).toBeLessThan(900)
   expect(second - first).toBeGreaterThan(900)
   expect(second).toBeLessThan(5000)
+})
+
+test("a request that was made sooner is not made again at its former time", () => {
+  Object.assign(globalThis, { document: tab(false) })
+  jest.useFakeTimers()
+  try {
+    let asked = 0
+    const none = (): void => undefined
+    const asking = new PeriodicQuestion(() => new Promise<void>(() => void (asked += 1)), none, none, 60_000)
+    const within = spyOn(globalThis, "setTimeout")
+    jest.advanceTimersByTime(1)
+    asking.soon()
+    jest.advanceTimersByTime(1000)
+    expect(asked).toBe(1)
+    const times = within.mock.calls.length
+    jest.advanceTimersByTime(59_500)
+    expect(within.mock.calls).toHaveLength(times)
+    within.mockRestore()
+  } finally {
+    jest.useRealTimers()
+  }
 })
 
 test("a request whose answer is on its way is not repeated, and a missing answer is reported", async () => {
