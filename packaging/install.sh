@@ -9,7 +9,7 @@
 #   PREFIX   where the program goes; default: as at the last time, and /usr/local at first
 #   VIDEOS   folders, separated by spaces, into which workers may write beside their own; made if they are not there;
 #            default: as at the last time
-#   DESTDIR  a folder that stands for the root, for packagers: nothing is started, and no user of this machine is made
+#   DESTDIR  a folder that stands for the root, for packagers: nothing is started, and no user is made
 set -eu
 # What is installed is for all users, even if others may not read what this one makes.
 umask 022
@@ -70,15 +70,13 @@ owner() { sed -n 's/^track-studio:[^:]*:\([0-9]*\):\([0-9]*\):.*/\1:\2/p' "$DEST
 
 make_user() {
   put "$here/sysusers.conf" /usr/lib/sysusers.d/track-studio.conf 644
-  [ -z "$(owner)" ] || return 0
-  if [ "$(id -u)" != 0 ]; then
-    say "the user track-studio is left to systemd-sysusers"
-  elif command -v systemd-sysusers >/dev/null; then
-    mkdir -p "$DESTDIR/etc"
-    systemd-sysusers --root="${DESTDIR:-/}" track-studio.conf >/dev/null 2>&1 || fail "systemd-sysusers could not make the user track-studio"
+  # Of a package, systemd-sysusers makes the user where it is installed: it must not bring lists of users along.
+  if [ -n "$DESTDIR$(owner)" ]; then return 0; fi
+  if command -v systemd-sysusers >/dev/null; then
+    systemd-sysusers track-studio.conf >/dev/null 2>&1 || fail "systemd-sysusers could not make the user track-studio"
     touched=1
     say "made the user track-studio"
-  elif [ -z "$DESTDIR" ]; then
+  else
     useradd --system --user-group --home-dir "$state" --shell /usr/sbin/nologin track-studio
     touched=1
     say "made the user track-studio"
@@ -106,6 +104,7 @@ install_videos() {
   } >"$scratch/videos.conf"
   for each in $VIDEOS; do
     folder "$each" 0775 "$(owner)"
+    [ -z "$DESTDIR" ] || [ -n "$(owner)" ] || say "give $each to the user track-studio once it is there"
     # The rights of a folder that was there before are not ours to change.
     [ -n "$DESTDIR" ] || su -s /bin/sh track-studio -c "test -w $each" 2>/dev/null ||
       say "the user track-studio may not write to $each yet: change its owner, or its rights"

@@ -16,12 +16,11 @@ import { install, programIn, ROOT, SCRIPT } from "./installing.ts"
 
 setDefaultTimeout(180_000)
 
-/** All files below a folder, by their paths, except those of systemd-sysusers. */
+/** All files below a folder, by their paths. */
 const filesIn = (root: string): string[] =>
   readdirSync(root, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => `${parentPath.slice(root.length)}/${name}`)
-    .filter((path) => !/^\/etc\/(passwd|group|shadow|gshadow|\.pwd\.lock)$/.test(path))
     .sort()
 
 const SETTINGS = ["/etc/track-studio/server.env", "/etc/track-studio/worker.env"]
