@@ -128,7 +128,7 @@ export const METRICS = {
   webhook_attempts_total: {
     type: "counter",
     labels: ["webhook", "code"],
-    help: "Requests to webhooks, by the digits that stand for the URL, and by HTTP status; none means no answer.",
+    help: "Requests to webhooks, by the digits that stand for the URL (GET /webhooks/deliveries lists both), and by HTTP status; none means no answer.",
   },
   database_bytes: { type: "gauge", help: "Bytes in use, of the database file and its write-ahead log." },
   wal_bytes: { type: "gauge", help: "Size of the write-ahead log." },

@@ -63,11 +63,17 @@ export interface ShownDelivery extends Omit<Delivery, "data" | "url"> {
   readonly url: string
 }
 
-function shownDelivery({ data: _data, url, ...delivery }: Delivery): ShownDelivery {
+/** The origin of a URL, with `/...` if there is more. */
+function shownUrl(url: string): string {
   const { origin, pathname, search } = new URL(url)
-  const rest = pathname === "/" && search === "" ? "/" : "/..."
-  return { ...delivery, webhook: urlId(url), url: `${origin}${rest}` }
+  return `${origin}${pathname === "/" && search === "" ? "/" : "/..."}`
 }
+
+const shownDelivery = ({ data: _data, url, ...delivery }: Delivery): ShownDelivery => ({
+  ...delivery,
+  webhook: urlId(url),
+  url: shownUrl(url),
+})
 
 /** The notice for an update; null if there is none, or if the update before it said the same. */
 function noticeOf(update: StoredUpdate, before: StoredUpdate | null): Notice | null {
@@ -96,8 +102,8 @@ export class Webhooks implements Service {
   readonly #stopped = new AbortController()
   /** The deliveries under way, by their ids. */
   readonly #sending = new Map<number, { readonly url: string; readonly over: Promise<void> }>()
-  /** The URLs whose last delivery failed. */
-  readonly #failing = new Set<string>()
+  /** The URLs whose last delivery failed, each with the ID of that delivery. */
+  readonly #failing = new Map<string, number>()
   /** The URLs whose due deliveries are being read. */
   readonly #looking = new Set<string>()
   #unlisten: () => void = () => undefined
@@ -113,9 +119,9 @@ export class Webhooks implements Service {
     this.#options = options
   }
 
-  /** The webhooks whose last delivery failed, each by the eight digits that identify it. */
+  /** The webhooks whose last delivery failed, each as the eight digits that identify it and its URL without the path. */
   get failing(): readonly string[] {
-    return [...this.#failing].map(urlId)
+    return [...this.#failing.keys()].map((url) => `${urlId(url)} ${shownUrl(url)}`)
   }
 
   /** Continues from the stored cursors. A new URL is called for events from now on. */
@@ -153,6 +159,13 @@ export class Webhooks implements Service {
       throw error
     }
     for (const url of this.#options.urls) await this.#sendDue(url)
+    for (const [url, id] of this.#failing) await this.#lookAgain(url, id)
+  }
+
+  /** Looks whether another instance has sent the delivery that failed here. */
+  async #lookAgain(url: string, id: number): Promise<void> {
+    const [delivery] = (await this.#deliveries.list({ limit: 1, before: id + 1 })).deliveries
+    if (delivery?.id === id && delivery.status === "delivered") this.#recovered(url)
   }
 
   /** Examines a page of the history; returns whether there is more of it. */
@@ -226,19 +239,21 @@ export class Webhooks implements Service {
     const reply = await post(delivery, { ...this.#options, historyId: this.#history.historyId, signal })
     if (signal.aborted && reply.status === null) return this.#deliveries.giveBack(delivery.id)
     this.#options.onReply?.(urlId(delivery.url), reply.status)
-    this.#watch(delivery.url, reply.error)
+    this.#watch(delivery, reply.error)
     const settlement = this.#settlement(delivery, reply)
     await this.#deliveries.settle(delivery.id, settlement)
     if (settlement.status === "failed") this.#options.onGivenUp(delivery, settlement.error)
   }
 
-  #watch(url: string, error: string): void {
-    if (error === "") {
-      if (this.#failing.delete(url)) this.#options.onRecovered(urlId(url))
-    } else if (!this.#failing.has(url)) {
-      this.#failing.add(url)
-      this.#options.onFailing(urlId(url), error)
-    }
+  #watch({ id, url }: Delivery, error: string): void {
+    if (error === "") return this.#recovered(url)
+    const isNew = !this.#failing.has(url)
+    this.#failing.set(url, id)
+    if (isNew) this.#options.onFailing(urlId(url), error)
+  }
+
+  #recovered(url: string): void {
+    if (this.#failing.delete(url)) this.#options.onRecovered(urlId(url))
   }
 
   #settlement({ attempts, created_at }: Delivery, { status: answer, error, waitMs }: Reply): Settlement {

@@ -45,13 +45,13 @@ export const NOTICES: readonly Mistake[] = [
       ],
       [
         "two webhooks of one host have the same digits",
-        "webhook: urlId(url), url:",
-        "webhook: urlId(origin), url:",
+        "webhook: urlId(url),",
+        "webhook: urlId(new URL(url).origin),",
       ],
       [
         "of two receivers that fail only the first is told of",
-        "this.#watch(delivery.url, reply.error)",
-        'this.#watch("", reply.error)',
+        "this.#watch(delivery, reply.error)",
+        'this.#watch({ ...delivery, url: "" }, reply.error)',
       ],
     ],
   ),

@@ -48,7 +48,7 @@ export const WEBHOOKS: readonly Mistake[] = [
       [
         "a webhook recovers with each delivery",
         "if (this.#failing.delete(url)) this.#options.onRecovered",
-        "this.#failing.delete(url)\n      this.#options.onRecovered",
+        "this.#failing.delete(url)\n    this.#options.onRecovered",
       ],
       [
         "once the deliveries could not be read, that webhook is never called again",
@@ -62,8 +62,8 @@ export const WEBHOOKS: readonly Mistake[] = [
       ],
       [
         "each failure of a webhook is reported, not the first of a row",
-        "} else if (!this.#failing.has(url)) {",
-        "} else {",
+        "const isNew = !this.#failing.has(url)",
+        "const isNew = true",
       ],
       [
         "a notice that was lost with a part of the database is never sent",
@@ -82,11 +82,7 @@ export const WEBHOOKS: readonly Mistake[] = [
     ["tests/webhooks"],
     [
       ["an item stalls again with each update", "&& !(before && isStalled(before)) ?", "?"],
-      [
-        "the list of deliveries shows the secret path",
-        "url: `${origin}${rest}` }",
-        "url: url + rest.slice(0, 0) }",
-      ],
+      ["the list of deliveries shows the secret path", "url: shownUrl(url),", "url,"],
       [
         "a notice that could not be stored is not tried again",
         "this.#rung = true\n      throw error",

@@ -216,3 +216,27 @@ test("each of two failing receivers is reported", async () => {
   await scene.settled(2)
   expect(scene.told).toEqual(["failing", "failing"])
 })
+
+test("a receiver that took from another instance what it had refused here no longer fails", async () => {
+  const looks: (() => void)[] = []
+  await using scene = new Scene((deliveries) => ({
+    list(query) {
+      looks.shift()?.()
+      return deliveries.list(query)
+    },
+  }))
+  const looked = (): Promise<void> => new Promise((resolve) => looks.push(resolve))
+  scene.receiver.answer = () => new Response("", { status: 500 })
+  await scene.start()
+  await scene.fail()
+  await scene.settled(1)
+  await looked()
+  await looked()
+  expect(scene.told).toEqual(["failing"])
+  const shown = `${new URL(scene.receiver.url).origin}/...`
+  expect(scene.webhooks.failing).toEqual([expect.stringMatching(new RegExp(`^[0-9a-f]{8} ${shown}$`))])
+  await scene.store.deliveries.settle(1, { status: "delivered", nextAttemptAt: null, answer: 200, error: "" })
+  await looked()
+  while (scene.told.length === 1) await new Promise(setImmediate)
+  expect([scene.told, scene.webhooks.failing]).toEqual([["failing", "recovered"], []])
+})

@@ -72,7 +72,7 @@ export class Scene implements AsyncDisposable {
       take: disturbed.take ?? ((url, limit, forMs) => deliveries.take(url, limit, forMs)),
       giveBack: (id) => deliveries.giveBack(id),
       standing: () => deliveries.standing(),
-      list: (query) => deliveries.list(query),
+      list: disturbed.list ?? ((query) => deliveries.list(query)),
       add: disturbed.add ?? ((notices, upTo) => deliveries.add(notices, upTo)),
       settle: async (id, settlement) => {
         await (disturbed.settle ?? deliveries.settle.bind(deliveries))(id, settlement)
