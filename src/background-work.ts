@@ -11,7 +11,7 @@ export interface Service {
  * rounds at the same times, so a server at rest is woken about once a second. It is less than a second so that a change
  * by another process, such as a new token, is noticed within a second even if the round is a little late.
  */
-export const BEAT_MS = 900
+export const FAST_ROUND_MS = 900
 
 /** Work that is repeated. */
 export interface Repetition {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
 
-import { BEAT_MS } from "../src/background-work.ts"
+import { FAST_ROUND_MS } from "../src/background-work.ts"
 import { exportersOf, importsOf, membersOf, promisedBy } from "./members.ts"
 import { CORE, ENGINES, GIVEN_A_CLOCK, LIGHT, OWN_FOLDERS, OWN_TIMERS, type Rule, RULES } from "./places.ts"
 
@@ -273,8 +273,8 @@ test("the table of timers names each service that repeats itself, and how often"
   const shown = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`)
   const timers = files.flatMap((file) => {
     const [, name] = /^export class (\w+) extends Repeating\b/m.exec(read(file)) ?? []
-    const [, beats = "1"] = /^const ROUND_MS = (\d+) \* BEAT_MS$/m.exec(read(file)) ?? []
-    const [, ms = Number(beats) * BEAT_MS] = /^const ROUND_MS = ([\d_]+)$/m.exec(read(file)) ?? []
+    const [, rounds = "1"] = /^const ROUND_MS = (\d+) \* FAST_ROUND_MS$/m.exec(read(file)) ?? []
+    const [, ms = Number(rounds) * FAST_ROUND_MS] = /^const ROUND_MS = ([\d_]+)$/m.exec(read(file)) ?? []
     return name === undefined ? [] : [{ name, every: shown(Number(String(ms).replaceAll("_", ""))) }]
   })
   expect(timers.length).toBeGreaterThan(8)

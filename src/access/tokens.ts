@@ -1,4 +1,4 @@
-import { BEAT_MS, every, type Repetition, type Service } from "../background-work.ts"
+import { every, FAST_ROUND_MS, type Repetition, type Service } from "../background-work.ts"
 import type { Access, TokenRow } from "../store/contract/access.ts"
 import { isToken } from "../token-format.ts"
 
@@ -65,7 +65,7 @@ export class Tokens implements Service {
 
   /** Reads the tokens, and then each change of them. Let no caller in before it has resolved. */
   async start(): Promise<void> {
-    this.#looking ??= every(BEAT_MS, () => this.look(), this.#options.onError)
+    this.#looking ??= every(FAST_ROUND_MS, () => this.look(), this.#options.onError)
     await this.look()
   }
 

@@ -1,4 +1,4 @@
-import { BEAT_MS, every, Repeating, type Repetition } from "../background-work.ts"
+import { every, FAST_ROUND_MS, Repeating, type Repetition } from "../background-work.ts"
 import type { Bus } from "../bus/bus.ts"
 import { isRevoked } from "../item/lease-token.ts"
 import { rescued } from "../item/lease.ts"
@@ -71,7 +71,7 @@ export class RescueAndStall extends Repeating {
   readonly #options: RescueOptions
 
   constructor(store: Items & Life, bus: Bus, options: RescueOptions) {
-    super(BEAT_MS, options.onError)
+    super(FAST_ROUND_MS, options.onError)
     this.#store = store
     this.#bus = bus
     this.#options = options

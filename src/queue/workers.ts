@@ -1,4 +1,4 @@
-import { BEAT_MS, every, type Repetition, type Service } from "../background-work.ts"
+import { every, FAST_ROUND_MS, type Repetition, type Service } from "../background-work.ts"
 import { type Backoff, backoff } from "../backoff.ts"
 import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
@@ -29,10 +29,7 @@ import type { LearnedDurations } from "./learned-durations.ts"
 import { RefuseWhenFull } from "./refuse-when-full.ts"
 import { WaitingClaims } from "./waiting-claims.ts"
 
-/**
- * How long a new claim of a drained worker waits for its answer, if it would otherwise have waited for an
- * item.
- */
+/** How long a new claim of a drained worker is held if it could have waited for an item. */
 const DRAINED_MS = 1000
 /** 10 s after the first failure, then 20, 40, 80 s and so on up to 10 minutes, each within 20 %. */
 const RETRY: Backoff = { firstMs: 10_000, mostMs: 10 * 60_000, spread: 0.2 }
@@ -57,7 +54,7 @@ export interface OnceClaimed {
 
 /** What a worker asks for: an item whose tags are all among the worker's. */
 export interface Claim extends Omit<Taker, "token">, Introduction, OnceClaimed {
-  /** The client that claims; undefined if clients are not told apart. */
+  /** The client that claims; undefined if clients are not distinguished. */
   readonly client?: string | undefined
 }
 
@@ -135,7 +132,8 @@ export class Workers implements Service {
 
   /** From now on waiting claims are also woken for items whose time has come. */
   async start(): Promise<void> {
-    if (!this.#draining) this.#rounds = every(BEAT_MS, () => this.#waiting.look(), this.#options.onError)
+    if (this.#draining) return
+    this.#rounds = every(FAST_ROUND_MS, () => this.#waiting.look(), this.#options.onError)
   }
 
   /** Answers the waiting claims. Later claims are answered at once. */

@@ -7,7 +7,7 @@ const QUICK_MS = 5000
 const MOST_UNKNOWN = 0.89
 
 /** What is known of bars that follow one another. */
-export interface TurnsOptions {
+export interface SequenceOptions {
   /** How many bars there are; undefined while unknown. */
   readonly bars: number | undefined
   /** Whether a bar that is full within 5 s counts like any other bar. */
@@ -17,7 +17,7 @@ export interface TurnsOptions {
 }
 
 /** A bar while it is the current one. */
-class Turn {
+class CurrentBar {
   readonly startedMs: number
   fraction = 0
   /** Whether it does not count, because it was full at once or turned out not to be a bar. */
@@ -38,14 +38,14 @@ class Turn {
  * that is proven, and grows from there: at most to (k - 1 + f) / (k + 1), and never above 0.89.
  */
 export class BarsInSequence {
-  readonly #options: TurnsOptions
-  #turn: Turn | undefined
+  readonly #options: SequenceOptions
+  #current: CurrentBar | undefined
   #fraction = 0
   #ended = 0
   #sum = 0
   #isSetBack = false
 
-  constructor(options: TurnsOptions) {
+  constructor(options: SequenceOptions) {
     this.#options = options
   }
 
@@ -56,7 +56,7 @@ export class BarsInSequence {
 
   /** Whether the current bar can still be the whole. */
   get isFirst(): boolean {
-    return this.#ended === 0 && !this.#isSetBack && !this.#turn?.isOneOfSeveral
+    return this.#ended === 0 && !this.#isSetBack && !this.#current?.isOneOfSeveral
   }
 
   /** How many bars came, if there were several; undefined otherwise. */
@@ -66,18 +66,18 @@ export class BarsInSequence {
 
   /** Whether the current bar does not count: it was full at once, or is not a bar. */
   get isVoid(): boolean {
-    return this.#turn?.isVoid ?? false
+    return this.#current?.isVoid ?? false
   }
 
   /** A bar begins after the current one, at `startedMs`; default: now. */
   begin(startedMs = this.#options.now()): void {
-    const before = this.#turn
+    const before = this.#current
     // A bar that never moved was not a bar.
     if (before && before.fraction > 0 && !before.isVoid && !this.#isYoung(before)) {
       this.#ended += 1
       this.#sum += before.fraction
     }
-    this.#turn = new Turn(startedMs)
+    this.#current = new CurrentBar(startedMs)
     // If the number of bars is known, the previous ones are done. Otherwise the proven part is less than the
     // shown one.
     if (this.#options.bars !== undefined) this.#grow(this.#proven(0))
@@ -90,22 +90,22 @@ export class BarsInSequence {
    * will follow: then it is not the whole, even if it is the first.
    */
   move(fraction: number, isWhole = false, isOneOfSeveral = false): void {
-    this.#turn ??= new Turn(this.#options.now())
-    const turn = this.#turn
-    turn.isOneOfSeveral = isOneOfSeveral
-    turn.fraction = Math.max(turn.fraction, fraction)
-    if (turn.fraction >= 1 && this.#isYoung(turn)) this.drop()
+    this.#current ??= new CurrentBar(this.#options.now())
+    const current = this.#current
+    current.isOneOfSeveral = isOneOfSeveral
+    current.fraction = Math.max(current.fraction, fraction)
+    if (current.fraction >= 1 && this.#isYoung(current)) this.drop()
     // The one step back was already made, so the progress of this bar could not be removed later.
-    else if (!turn.isVoid && !(this.#isSetBack && this.#isYoung(turn))) {
+    else if (!current.isVoid && !(this.#isSetBack && this.#isYoung(current))) {
       const most = this.#isSetBack ? MOST_UNKNOWN : 1
-      this.#grow(isWhole ? Math.min(most, fraction) : this.#proven(turn.fraction))
+      this.#grow(isWhole ? Math.min(most, fraction) : this.#proven(current.fraction))
     }
   }
 
   /** The current bar says nothing about the whole: its progress is removed. */
   drop(): void {
-    if (!this.#turn) return
-    this.#turn.isVoid = true
+    if (!this.#current) return
+    this.#current.isVoid = true
     this.#setBack(this.#proven(0))
   }
 
@@ -113,9 +113,9 @@ export class BarsInSequence {
    * The current bar is inside another one, which has reached this fraction, 0 to 1, and counts from now on.
    */
   enclose(fraction: number): void {
-    if (this.#turn) {
-      this.#turn.fraction = fraction
-      this.#turn.isVoid = false
+    if (this.#current) {
+      this.#current.fraction = fraction
+      this.#current.isVoid = false
     }
     if (fraction < this.#fraction) this.#setBack(fraction)
   }
@@ -125,7 +125,7 @@ export class BarsInSequence {
   }
 
   /** Whether a bar is so young that it may turn out not to be work. */
-  #isYoung({ startedMs }: Turn): boolean {
+  #isYoung({ startedMs }: CurrentBar): boolean {
     const { bars, countsQuick, now } = this.#options
     return !countsQuick && bars === undefined && now() - startedMs < QUICK_MS
   }

@@ -26,7 +26,7 @@ const areRedrawn = (a: BelievedBar, b: BelievedBar): boolean =>
  * before the inner one begins again, it was abandoned, and the inner one follows it.
  */
 export class Bars {
-  readonly #turns: BarsInSequence
+  readonly #sequence: BarsInSequence
   readonly #now: () => number
   readonly #tracks = new Map<string, BelievedBar>()
   /** The bar that stands for the whole. */
@@ -42,8 +42,8 @@ export class Bars {
   /** How many bars ended for which the bar of the whole had waited. */
   #awaited = 0
 
-  constructor(turns: BarsInSequence, now: () => number) {
-    this.#turns = turns
+  constructor(sequence: BarsInSequence, now: () => number) {
+    this.#sequence = sequence
     this.#now = now
   }
 
@@ -104,7 +104,7 @@ export class Bars {
     if (!this.#root || !this.#isOver(this.#root)) return false
     if (isAtStart(track.fraction, look)) {
       this.#follow(track)
-      this.#turns.move(track.fraction)
+      this.#sequence.move(track.fraction)
       return true
     }
     if (!track.isDrawn || this.#isOver(track)) return false
@@ -166,8 +166,8 @@ export class Bars {
   /** The bar of the whole has moved. The bars that wait for it have nothing done yet. */
   #move({ fraction, isFirstOfSeveral }: BelievedBar): void {
     const waiting = [...this.#waits.values()].filter((times) => times >= WAITS).length
-    if (waiting + this.#awaited === 0) this.#turns.move(fraction, this.#isOuter, isFirstOfSeveral)
-    else this.#turns.move((this.#awaited + fraction) / (this.#awaited + 1 + waiting), true)
+    if (waiting + this.#awaited === 0) this.#sequence.move(fraction, this.#isOuter, isFirstOfSeveral)
+    else this.#sequence.move((this.#awaited + fraction) / (this.#awaited + 1 + waiting), true)
   }
 
   /** A bar was redrawn and has not moved: at 0, it may wait for the whole, if that was seen since that line. */
@@ -280,7 +280,7 @@ export class Bars {
     for (const each of this.#tracks.values()) if (each.parent === track) each.parent = undefined
     if (track !== this.#root) return false
     this.#forgetWaiting()
-    this.#turns.drop()
+    this.#sequence.drop()
     this.#root = undefined
     return true
   }
@@ -294,7 +294,7 @@ export class Bars {
       // The bar that seemed to contain it was abandoned at its start: this bar was not inside another one.
       if (!this.#root) {
         this.#follow(track)
-        this.#turns.move(fraction)
+        this.#sequence.move(fraction)
       }
       if (track === this.#root) this.#restartWhole(track, begun)
       return
@@ -311,26 +311,26 @@ export class Bars {
       (each) => each.parent === root && each.isBelieved && each.begunAt < root.begunAt && each.seenAt > begun,
     )
     if (outer && !this.#isOver(outer)) this.#surround(outer)
-    else this.#beginTurn(root)
+    else this.#beginBar(root)
   }
 
   /** The outer bar is printed after the inner one: until now, the inner one stood for the whole. */
   #enclose(outer: BelievedBar): void {
-    this.#turns.enclose(outer.fraction)
+    this.#sequence.enclose(outer.fraction)
     this.#root = outer
   }
 
   /** Another bar takes the place of the one that stood for the whole. */
   #follow(track: BelievedBar): void {
-    if (this.#root) this.#beginTurn(track)
-    else this.#turns.begin(track.startedMs)
+    if (this.#root) this.#beginBar(track)
+    else this.#sequence.begin(track.startedMs)
     this.#root = track
   }
 
   /** A bar becomes the current one of those that follow one another; nothing is known to be inside it. */
-  #beginTurn(track: BelievedBar): void {
+  #beginBar(track: BelievedBar): void {
     this.#forgetWaiting()
-    this.#turns.begin(track === this.#root ? this.#now() : track.startedMs)
+    this.#sequence.begin(track === this.#root ? this.#now() : track.startedMs)
     this.#isOuter = false
     this.#hasInner = false
   }

@@ -27,7 +27,7 @@ class Blender implements LineReader {
   readonly #range = new FrameRange()
   readonly #inHand = new FrameInHand()
   readonly #trouble = new BlenderFailures()
-  #turns: BarsInSequence
+  #sequence: BarsInSequence
   /** Whether a still was seen to have several layers. */
   #isLayered = false
   #frame: number | undefined
@@ -42,7 +42,7 @@ class Blender implements LineReader {
 
   constructor(expected: Expected) {
     this.#expected = expected
-    this.#turns = this.#newTurns()
+    this.#sequence = this.#newSequence()
   }
 
   get #total(): number | undefined {
@@ -58,7 +58,7 @@ class Blender implements LineReader {
     const total = this.#total
     const { printed } = this.#trouble
     // If bars were declared, all must be full.
-    const most = this.#expected.bars === undefined ? 1 : this.#turns.fraction
+    const most = this.#expected.bars === undefined ? 1 : this.#sequence.fraction
     const fraction = total === undefined ? null : Math.min(most, this.#most / total)
     return {
       ...NO_EVIDENCE,
@@ -130,7 +130,7 @@ class Blender implements LineReader {
   /** All frames are done, and more are rendered: this is another bar. */
   #again(): void {
     this.#done = 0
-    this.#turns.begin()
+    this.#sequence.begin()
   }
 
   // Stereo and file outputs save several images for each frame.
@@ -174,11 +174,11 @@ class Blender implements LineReader {
     const fraction = Math.min(1, (this.#done + inHand) / total)
     // The first of several frames is a small part: its progress is not set back if it was too high.
     if (total === 1) this.#setBack(fraction)
-    const turns = this.#turns
-    turns.move(fraction)
-    const progress = turns.fraction * 100
+    const sequence = this.#sequence
+    sequence.move(fraction)
+    const progress = sequence.fraction * 100
     if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
-    if (!turns.isFirst) return { progress, basis: "guess", eta_seconds: null }
+    if (!sequence.isFirst) return { progress, basis: "guess", eta_seconds: null }
     // After the first layer of a still it is unknown whether another one will follow.
     if (total === 1 && inHand >= 1) return { progress, basis: "guess" }
     // After its last frame it is unknown whether another render will follow.
@@ -188,12 +188,12 @@ class Blender implements LineReader {
 
   /** The progress that was shown for a still was only that of its first layer. */
   #setBack(fraction: number): void {
-    if (this.#isLayered || this.#isSaved || !this.#inHand.isLayered || !this.#turns.isFirst) return
+    if (this.#isLayered || this.#isSaved || !this.#inHand.isLayered || !this.#sequence.isFirst) return
     this.#isLayered = true
-    if (fraction < this.#turns.fraction) this.#turns = this.#newTurns()
+    if (fraction < this.#sequence.fraction) this.#sequence = this.#newSequence()
   }
 
-  #newTurns(): BarsInSequence {
+  #newSequence(): BarsInSequence {
     return new BarsInSequence({ ...this.#expected, countsQuick: true })
   }
 

@@ -62,7 +62,7 @@ function messageOf(media: Media | undefined, block: Block): string {
 
 class Ffmpeg implements LineReader {
   readonly #expected: Expected
-  readonly #turns: BarsInSequence
+  readonly #sequence: BarsInSequence
   #block: Block = {}
   #pass = new FfmpegPass()
   /** The earlier runs that were not still pictures, and that reached their end. */
@@ -79,7 +79,7 @@ class Ffmpeg implements LineReader {
 
   constructor(expected: Expected) {
     this.#expected = expected
-    this.#turns = new BarsInSequence({ ...expected, countsQuick: true })
+    this.#sequence = new BarsInSequence({ ...expected, countsQuick: true })
   }
 
   get evidence(): Evidence {
@@ -161,7 +161,7 @@ class Ffmpeg implements LineReader {
     const told = { frame: block.frame, seconds, size: block.total_size }
     if (this.#pass.isOver(told)) this.#leave()
     this.#pass.hear(told, isEnd)
-    if (this.#mayBeStill && block.frame !== 1) this.#beginTurn()
+    if (this.#mayBeStill && block.frame !== 1) this.#beginBar()
     const { isToNowhere } = this.#runs
     this.#hasWritten ||= !isToNowhere && (this.#pass.frames > 0 || this.#pass.seconds > 0)
     // A container without a frame is not empty, so ffmpeg does not warn about it.
@@ -192,19 +192,19 @@ class Ffmpeg implements LineReader {
     this.#pass = new FfmpegPass()
   }
 
-  #beginTurn(): void {
+  #beginBar(): void {
     this.#mayBeStill = false
-    this.#turns.begin()
+    this.#sequence.begin()
   }
 
   #progress(fraction: number): Report {
-    const turns = this.#turns
-    if (!this.#mayBeStill) turns.move(fraction)
-    const progress = turns.fraction * 100
+    const sequence = this.#sequence
+    if (!this.#mayBeStill) sequence.move(fraction)
+    const progress = sequence.fraction * 100
     if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
     // After the end of ffmpeg it is unknown whether another pass will follow.
     const isLikely = this.#mayBeStill || this.#pass.hasEnded
-    if (turns.isFirst) return { progress, basis: isLikely ? "guess" : "declared" }
+    if (sequence.isFirst) return { progress, basis: isLikely ? "guess" : "declared" }
     return { progress, basis: "guess", eta_seconds: null }
   }
 }

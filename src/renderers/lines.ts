@@ -84,14 +84,14 @@ const isFractionOf = (shown: Percent | undefined, counts: readonly Count[]): boo
 class Lines implements LineReader {
   readonly #expected: Expected
   readonly #own: RenderersInScripts
-  readonly #turns: BarsInSequence
+  readonly #sequence: BarsInSequence
   readonly #bars: Bars
   readonly #measures = new CountsAndPercentages()
   readonly #counters = new NestedCounts()
   readonly #sideBySide = new CountsSideBySide()
   readonly #preparation = new Preparation()
   /** Bars inside the counted things. */
-  #inner: { readonly turns: BarsInSequence; readonly bars: Bars }
+  #inner: { readonly sequence: BarsInSequence; readonly bars: Bars }
   /** The bars that were seen inside the counted things. */
   readonly #inside = new Set<string>()
   /** The words of counts that came beside a bar of the work, and are no work themselves. */
@@ -115,8 +115,8 @@ class Lines implements LineReader {
   constructor(expected: Expected) {
     this.#expected = expected
     this.#own = new RenderersInScripts(expected)
-    this.#turns = new BarsInSequence({ ...expected, countsQuick: false })
-    this.#bars = new Bars(this.#turns, expected.now)
+    this.#sequence = new BarsInSequence({ ...expected, countsQuick: false })
+    this.#bars = new Bars(this.#sequence, expected.now)
     this.#inner = this.#newInner()
     this.#secondMs = expected.now()
   }
@@ -224,7 +224,7 @@ class Lines implements LineReader {
   }
 
   #tellPercent({ key, fraction, look, unit, isEnclosed }: Measure): Unit | null | undefined {
-    const isOver = !this.#inside.has(key) && this.#counters.isOver(this.#inner.turns.fraction)
+    const isOver = !this.#inside.has(key) && this.#counters.isOver(this.#inner.sequence.fraction)
     const isNext = this.#counters.fraction(0) >= 1 || (isOver && isAtStart(fraction, look))
     if (isNext) this.#leaveCounted()
     if (this.#counters.isEmpty || isOver) {
@@ -264,7 +264,7 @@ class Lines implements LineReader {
     }
     const lowest = this.#sideBySide.lowest(label, text.slice(0, at), counts)
     if (lowest !== undefined) return this.#tellSideBySide(lowest)
-    if (this.#isSpanned && this.#turns.fraction < 1) return undefined
+    if (this.#isSpanned && this.#sequence.fraction < 1) return undefined
     if (this.#isMeasured(text, label, counts)) return undefined
     const wasEmpty = this.#counters.isEmpty
     const words = {
@@ -274,19 +274,19 @@ class Lines implements LineReader {
       isProperty: isProperty(text),
       isNoun: () =>
         !isRedrawn && !hasDrawing(text) && isNoun(text, counts[0] ? counts[0].n / counts[0].total : 0),
-      inner: this.#inner.turns.fraction,
-      outer: this.#turns.fraction,
+      inner: this.#inner.sequence.fraction,
+      outer: this.#sequence.fraction,
     }
     const seen = this.#counters.see(counts, words)
     if (!seen.isTold) return undefined
     if (seen.isInner) {
       this.#before = this.#inner.bars.underWay()
-      this.#inner = this.#newInner(seen.isOn ? this.#inner.turns.bars : undefined)
+      this.#inner = this.#newInner(seen.isOn ? this.#inner.sequence.bars : undefined)
     }
-    const isLater = wasEmpty && this.#turns.fraction > 0
+    const isLater = wasEmpty && this.#sequence.fraction > 0
     if (seen.isLonger || (isLater && this.#counters.isAround)) this.#enclose(this.#counters.fraction(0))
     // A count that was full at once is over: the present one is not a part of it.
-    else if (seen.isNext || isLater || (wasEmpty && this.#turns.isVoid)) this.#turns.begin()
+    else if (seen.isNext || isLater || (wasEmpty && this.#sequence.isVoid)) this.#sequence.begin()
     this.#moveCounted()
     return this.#counters.unit ?? null
   }
@@ -295,9 +295,9 @@ class Lines implements LineReader {
   #tellSideBySide(lowest: number): null {
     if (!this.#counters.isEmpty) {
       this.#counters.clear()
-      this.#turns.enclose(lowest)
+      this.#sequence.enclose(lowest)
     }
-    this.#turns.move(lowest, true)
+    this.#sequence.move(lowest, true)
     return null
   }
 
@@ -312,28 +312,28 @@ class Lines implements LineReader {
 
   /** The bars so far were inside the counted things. */
   #enclose(fraction: number): void {
-    this.#turns.enclose(fraction)
+    this.#sequence.enclose(fraction)
     this.#isEnclosing = true
   }
 
   #moveCounted(): void {
-    const fraction = this.#counters.fraction(this.#inner.turns.fraction)
+    const fraction = this.#counters.fraction(this.#inner.sequence.fraction)
     // A second bar inside one counted thing: the first bar was not all of it.
-    if (!this.#inner.turns.isFirst && fraction < this.#turns.fraction) this.#enclose(fraction)
-    this.#turns.move(fraction, this.#isEnclosing)
+    if (!this.#inner.sequence.isFirst && fraction < this.#sequence.fraction) this.#enclose(fraction)
+    this.#sequence.move(fraction, this.#isEnclosing)
   }
 
   /** Everything that was counted is done; further progress is additional. */
   #leaveCounted(): void {
     this.#isEnclosing = false
     this.#counters.clear()
-    this.#turns.begin()
+    this.#sequence.begin()
   }
 
   /** `bars` is how many bars follow one another in each; undefined while unknown. */
-  #newInner(bars?: number): { readonly turns: BarsInSequence; readonly bars: Bars } {
-    const turns = new BarsInSequence({ bars, countsQuick: true, now: this.#expected.now })
-    return { turns, bars: new Bars(turns, this.#expected.now) }
+  #newInner(bars?: number): { readonly sequence: BarsInSequence; readonly bars: Bars } {
+    const sequence = new BarsInSequence({ bars, countsQuick: true, now: this.#expected.now })
+    return { sequence, bars: new Bars(sequence, this.#expected.now) }
   }
 
   #readOwn({ report, fraction, by, areNowSeveral = false }: Own): Report | undefined {
@@ -349,16 +349,16 @@ class Lines implements LineReader {
   /** The known progress; undefined before the first bar or count. */
   #progress(): Report {
     this.#hasTold = true
-    const progress = this.#turns.fraction * 100
+    const progress = this.#sequence.fraction * 100
     if (this.#expected.bars !== undefined) return { progress, basis: "declared" }
-    return { progress, basis: "guess", ...(!this.#turns.isFirst && { eta_seconds: null }) }
+    return { progress, basis: "guess", ...(!this.#sequence.isFirst && { eta_seconds: null }) }
   }
 
   #report(text: string, unit: Unit | undefined): Report | undefined {
     if (text === this.#text) return undefined
     this.#text = text
     const message = text.slice(0, MAX_MESSAGE).toWellFormed()
-    return { ...this.#progress(), ...(unit && !this.#turns.isVoid && { unit }), message }
+    return { ...this.#progress(), ...(unit && !this.#sequence.isVoid && { unit }), message }
   }
 }
 

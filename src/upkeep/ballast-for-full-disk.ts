@@ -1,4 +1,4 @@
-import { BEAT_MS, Repeating } from "../background-work.ts"
+import { FAST_ROUND_MS, Repeating } from "../background-work.ts"
 
 /** The size of the file in bytes: room for the results of thousands of renders. */
 export const BALLAST_BYTES = 8 * 1024 * 1024
@@ -40,7 +40,7 @@ export class Ballast extends Repeating {
 
   /** If the disk is full already, `onFull` is called at once: the server must not take items before the first round. */
   constructor(options: BallastOptions) {
-    super(BEAT_MS, options.onError)
+    super(FAST_ROUND_MS, options.onError)
     this.#options = options
     try {
       if (this.#isShort(options.freeBytes())) this.#set(true)

@@ -1,4 +1,4 @@
-import { BEAT_MS, Repeating } from "../background-work.ts"
+import { FAST_ROUND_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 import { FAULTS, type Life } from "../store/contract/life.ts"
 
@@ -17,7 +17,7 @@ export class DatabaseCheck extends Repeating {
   readonly #options: DatabaseCheckOptions
 
   constructor(life: Life, reasons: Reasons, options: DatabaseCheckOptions) {
-    super(BEAT_MS, options.onError)
+    super(FAST_ROUND_MS, options.onError)
     this.#life = life
     this.#reasons = reasons
     this.#options = options

@@ -1,4 +1,4 @@
-import { BEAT_MS, Repeating } from "../background-work.ts"
+import { FAST_ROUND_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
 /** How often it checks while few descriptors are left. */
@@ -70,7 +70,7 @@ export class Descriptors extends Repeating {
   areFew = false
 
   constructor(reasons: Reasons, options: DescriptorsOptions) {
-    super(BEAT_MS, options.onError)
+    super(FAST_ROUND_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
   }

@@ -1,4 +1,4 @@
-import { BEAT_MS, Repeating } from "../background-work.ts"
+import { FAST_ROUND_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
 /** With less free room than this, the disk counts as nearly full. */
@@ -18,7 +18,7 @@ export class DiskLowWarning extends Repeating {
   readonly #options: DiskOptions
 
   constructor(reasons: Reasons, options: DiskOptions) {
-    super(BEAT_MS, options.onError)
+    super(FAST_ROUND_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
   }

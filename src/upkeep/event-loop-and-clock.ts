@@ -1,4 +1,4 @@
-import { BEAT_MS, Repeating } from "../background-work.ts"
+import { FAST_ROUND_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
 /** The reported lag is the largest one of this many rounds, so that `/health` does not miss a short one. */
@@ -37,7 +37,7 @@ export class EventLoop extends Repeating {
   #jumpedMs = Number.NEGATIVE_INFINITY
 
   constructor(reasons: Reasons, options: EventLoopOptions) {
-    super(BEAT_MS, options.onError)
+    super(FAST_ROUND_MS, options.onError)
     this.#reasons = reasons
     this.#options = options
     this.#latestMs = options.steadyMs()

@@ -1,7 +1,7 @@
-import { BEAT_MS, Repeating } from "../background-work.ts"
+import { FAST_ROUND_MS, Repeating } from "../background-work.ts"
 import type { Reasons } from "../degraded-reasons.ts"
 
-const ROUND_MS = 6 * BEAT_MS
+const ROUND_MS = 6 * FAST_ROUND_MS
 /** If the history takes longer than this to answer, the streams wait for the same database, and their bell is not to blame. */
 const SLOW_MS = 1000
 /** If the event loop was later than this, the streams had no time to read, and their bell is not to blame. */

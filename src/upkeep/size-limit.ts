@@ -1,4 +1,4 @@
-import { BEAT_MS, Repeating } from "../background-work.ts"
+import { FAST_ROUND_MS, Repeating } from "../background-work.ts"
 import type { Bus } from "../bus/bus.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Ended, Upkeep } from "../store/contract/upkeep.ts"
@@ -7,7 +7,7 @@ import { removeFinished } from "./remove-finished.ts"
 import { restMs } from "./rest-after-step.ts"
 
 /** How often it checks how large the database is, in milliseconds. */
-const ROUND_MS = 2 * BEAT_MS
+const ROUND_MS = 2 * FAST_ROUND_MS
 /**
  * Above this part of the limit, it reports that the limit is near. When it makes room, it stops at this part.
  */

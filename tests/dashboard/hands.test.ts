@@ -231,13 +231,13 @@ page("a list in which the pointer is", () => {
     const top = `${topOf('.waiting [data-item="3"]')} - ${topOf(".waiting .items")}`
     const before = await tab.evaluate<number>(top)
     await run(1)
-    await tab.until(`document.querySelector(".lane") && document.querySelector(".waiting .trace")`)
-    expect(await tab.evaluate<string>(`document.querySelector(".waiting .trace").innerText`)).toBe(
+    await tab.until(`document.querySelector(".lane") && document.querySelector(".waiting .stand-in")`)
+    expect(await tab.evaluate<string>(`document.querySelector(".waiting .stand-in").innerText`)).toBe(
       "Song of 1 · Running",
     )
     expect(await tab.evaluate<number>(top)).toBeCloseTo(before, 1)
     await tab.hover("#brand")
-    await tab.until(`!document.querySelector(".trace") && ${ITEMS(".waiting .row")} === "2,3"`)
+    await tab.until(`!document.querySelector(".stand-in") && ${ITEMS(".waiting .row")} === "2,3"`)
   })
 
   test("keeps its order when a list above it grows and pushes it away from under the pointer", async () => {

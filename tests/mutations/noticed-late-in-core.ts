@@ -353,7 +353,7 @@ export const NOTICED_LATE_IN_CORE: readonly Mistake[] = [
   ...of(
     "src/upkeep/missed-rings.ts",
     ["tests/upkeep/rounds.test.ts"],
-    [["the streams are checked all the time", "6 * BEAT_MS", "6 / BEAT_MS"]],
+    [["the streams are checked all the time", "6 * FAST_ROUND_MS", "6 / FAST_ROUND_MS"]],
   ),
   ...of(
     "src/item/estimate/attempt-in-run.ts",

@@ -44,7 +44,11 @@ export const PAGE: readonly Mistake[] = [
         "if (slept || nowMs - this.#probeMs >= everyMs)",
         "if (nowMs - this.#probeMs >= everyMs)",
       ],
-      ["a hub is silent though all is well", "    if (nowMs - this.#beatMs >= BEAT_MS) this.#beat()\n", ""],
+      [
+        "a hub is silent though all is well",
+        "    if (nowMs - this.#saidMs >= SAY_AGAIN_MS) this.#sayConnection()\n",
+        "",
+      ],
       [
         "hidden tabs ask the server as often as seen ones",
         "this.#isOnScreen ? PROBE_MS : HIDDEN_PROBE_MS",

@@ -14,7 +14,7 @@ export const RENDERERS: readonly Mistake[] = [
       ],
       [
         "a bar around another one counts from the fraction of that one",
-        "      this.#turn.fraction = fraction\n",
+        "      this.#current.fraction = fraction\n",
         "",
       ],
     ],
@@ -90,8 +90,8 @@ export const RENDERERS: readonly Mistake[] = [
     [
       [
         "a thumbnail after the video is a pass of its own",
-        "    if (this.#mayBeStill && block.frame !== 1) this.#beginTurn()",
-        "    if (this.#mayBeStill) this.#beginTurn()",
+        "    if (this.#mayBeStill && block.frame !== 1) this.#beginBar()",
+        "    if (this.#mayBeStill) this.#beginBar()",
       ],
     ],
   ),
@@ -258,12 +258,12 @@ export const RENDERERS: readonly Mistake[] = [
     [
       [
         "a count after a bar that was full at once is never told",
-        "isLater || (wasEmpty && this.#turns.isVoid)",
+        "isLater || (wasEmpty && this.#sequence.isVoid)",
         "isLater",
       ],
       [
         "the counts beside the bar of the whole go on counting",
-        "    if (this.#isSpanned && this.#turns.fraction < 1) return undefined\n",
+        "    if (this.#isSpanned && this.#sequence.fraction < 1) return undefined\n",
         "",
       ],
       [

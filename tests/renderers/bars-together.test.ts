@@ -12,12 +12,12 @@ type Line = readonly [name: string, percent: number, look?: LineLook]
 
 /** What all these lines make of the whole, in percent; the line at this index contains its earlier bar. */
 function shown(lines: readonly Line[], enclosedAt?: number) {
-  const turns = new BarsInSequence({ bars: undefined, countsQuick: true, now: () => 0 })
-  const bars = new Bars(turns, () => 0)
+  const sequence = new BarsInSequence({ bars: undefined, countsQuick: true, now: () => 0 })
+  const bars = new Bars(sequence, () => 0)
   const told = lines.map(([name, percent, look = DRAWN], i) =>
     bars.see(name, percent / 100, look, i === enclosedAt),
   )
-  const percent = Math.round(turns.fraction * 100)
+  const percent = Math.round(sequence.fraction * 100)
   return { percent, isTold: told.at(-1), underWay: [...bars.underWay().keys()], isUnderWay: bars.isUnderWay }
 }
 

@@ -179,7 +179,7 @@ test("a bar that lasts is shown as it goes, and an outer one as it is", () => {
 })
 
 describe("bars that follow one another", () => {
-  const turns = (bars?: number) => {
+  const sequence = (bars?: number) => {
     let nowMs = 0
     const made = new BarsInSequence({ bars, countsQuick: false, now: () => nowMs })
     const move = (fraction: number, seconds: number): number => {
@@ -195,7 +195,7 @@ describe("bars that follow one another", () => {
   }
 
   test("are set back once to what is proven, and grow from there, never above 89 %", () => {
-    const { move, begin, made } = turns()
+    const { move, begin, made } = sequence()
     expect([move(0, 0), move(0.5, 10), move(1, 10)]).toEqual([0, 0.5, 1])
     expect(made.isFirst).toBe(true)
     expect([begin(), move(0, 6), move(0.5, 6), move(1, 6)]).toEqual([1 / 3, 1 / 3, 0.5, 2 / 3])
@@ -205,7 +205,7 @@ describe("bars that follow one another", () => {
   })
 
   test("that are full within 5 s are not counted, and what they moved is taken back", () => {
-    const { move, begin, made } = turns()
+    const { move, begin, made } = sequence()
     expect([move(0, 0), move(0.9, 2), move(1, 2)]).toEqual([0, 0.9, 0])
     expect(made.isVoid).toBe(true)
     // A bar that is full at first does not count, however long it is drawn.
@@ -215,13 +215,13 @@ describe("bars that follow one another", () => {
   })
 
   test("that end within 5 s, short of their last redraw, are not counted either", () => {
-    const { move, begin, made } = turns()
+    const { move, begin, made } = sequence()
     expect([move(0, 0), move(0.97, 2), begin(), move(0.5, 6)]).toEqual([0, 0.97, 0, 0.25])
     expect(made.bars).toBeUndefined()
   })
 
   test("of a declared number fill a part each, quick or not, and go no further than all", () => {
-    const { move, begin } = turns(3)
+    const { move, begin } = sequence(3)
     expect([move(1, 0), begin(), move(0.5, 0), begin(), move(1, 0), begin(), move(0.5, 0)]).toEqual([
       1 / 3,
       1 / 3,

@@ -20,7 +20,7 @@ const COUNT_AGAIN_MS = 5000
 /** If fewer waiting items than this are known, more are read before they run out. */
 const FEW_WAITING = 200
 const TICK_MS = 1000
-const BEAT_MS = 2000
+const SAY_AGAIN_MS = 2000
 const PROBE_MS = 5000
 const HIDDEN_PROBE_MS = 30_000
 /** If the clock jumps this far between two ticks, the machine has slept. */
@@ -72,7 +72,7 @@ export class Hub {
   #looking = false
   #wasLive = false
   #tickMs = Date.now()
-  #beatMs = 0
+  #saidMs = 0
   #probeMs = 0
 
   constructor(send: Send) {
@@ -159,7 +159,7 @@ export class Hub {
     const isNew = isLive && !this.#wasLive
     this.#wasLive = isLive
     if (!isLive) this.#pausedAt = undefined
-    this.#beat()
+    this.#sayConnection()
     if (isNew) void this.#probe()
     // Whether the queue was paused meanwhile.
     if (isNew) this.#count()
@@ -171,8 +171,8 @@ export class Hub {
     this.#doubt([])
   }
 
-  #beat(): void {
-    this.#beatMs = Date.now()
+  #sayConnection(): void {
+    this.#saidMs = Date.now()
     this.#send({ type: "connection", connection: this.#link.connection })
   }
 
@@ -184,7 +184,7 @@ export class Hub {
     const everyMs = this.#isOnScreen ? PROBE_MS : HIDDEN_PROBE_MS
     if (slept || nowMs - this.#probeMs >= everyMs) void this.#probe()
     if (performance.now() - this.#countedMs >= COUNT_AGAIN_MS) this.#count()
-    if (nowMs - this.#beatMs >= BEAT_MS) this.#beat()
+    if (nowMs - this.#saidMs >= SAY_AGAIN_MS) this.#sayConnection()
   }
 
   async #probe(): Promise<void> {

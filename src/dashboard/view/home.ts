@@ -137,7 +137,7 @@ export class Home implements Screen {
     this.#seeking?.end()
     this.#seeking = undefined
     const isKnown = wanted.text === "" && ["all", "running", "waiting"].includes(wanted.which)
-    if (isKnown) this.#turn(undefined)
+    if (isKnown) this.#showFound(undefined)
     else this.#seeking = new Search(wanted, () => this.#found())
     mark(this.#filter.element, "data-busy", isKnown ? null : "")
   }
@@ -205,12 +205,12 @@ export class Home implements Screen {
       const found = this.#seeking
       this.#seeking = undefined
       mark(this.#filter.element, "data-busy", null)
-      this.#turn(found)
+      this.#showFound(found)
     } else this.#rearrange()
   }
 
   /** Shows something else than before. */
-  #turn(sought: Search | undefined): void {
+  #showFound(sought: Search | undefined): void {
     this.#sought?.end()
     this.#sought = sought
     this.#seen = this.#wanted

@@ -69,7 +69,7 @@ export class ItemList {
   #cap: number
   readonly #rows = new Map<number, Row>()
   /** The places of items that have left, and until when they are kept. */
-  readonly #traces = new Map<Element, number>()
+  readonly #standIns = new Map<Element, number>()
   #listed: Listed = { items: [] }
   #pending = 0
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -94,7 +94,7 @@ export class ItemList {
 
   /** Whether anything waits until the reader has left the list. */
   get isHolding(): boolean {
-    return this.#pending > 0 || this.#traces.size > 0
+    return this.#pending > 0 || this.#standIns.size > 0
   }
 
   /** Shows these items, in this order. */
@@ -160,7 +160,7 @@ export class ItemList {
     return row
   }
 
-  /** Removes the rows of items that have left the list. If the place of a row must be kept, an empty trace keeps it. */
+  /** Removes the rows of items that have left. If the place of a row must be kept, a stand-in says what became of it. */
   #leave(stay: ReadonlySet<number>, keepMs: number): void {
     for (const [id, { element }] of this.#rows) {
       if (stay.has(id)) continue
@@ -169,41 +169,41 @@ export class ItemList {
         element.remove()
         continue
       }
-      const trace = el("li", { class: "trace" }, this.#options.fateOf(id))
-      trace.style.height = `${element.getBoundingClientRect().height}px`
-      element.replaceWith(trace)
-      this.#traces.set(trace, performance.now() + keepMs)
+      const standIn = el("li", { class: "stand-in" }, this.#options.fateOf(id))
+      standIn.style.height = `${element.getBoundingClientRect().height}px`
+      element.replaceWith(standIn)
+      this.#standIns.set(standIn, performance.now() + keepMs)
     }
   }
 
-  /** Removes the traces whose time is over, and sets a timer for the others. */
+  /** Removes the stand-ins whose time is over, and sets a timer for the others. */
   #expire(all: boolean): void {
     clearTimeout(this.#timer)
     const nowMs = performance.now()
     let nextMs = Number.POSITIVE_INFINITY
-    for (const [element, untilMs] of this.#traces) {
-      // A trace that is kept only for the reader has no time of its own.
+    for (const [element, untilMs] of this.#standIns) {
+      // A stand-in that is kept only for the reader has no time of its own.
       const endMs = Number.isFinite(untilMs) ? untilMs : nowMs
       if (all || endMs <= nowMs) {
         element.remove()
-        this.#traces.delete(element)
+        this.#standIns.delete(element)
       } else nextMs = Math.min(nextMs, endMs)
     }
     if (Number.isFinite(nextMs)) this.#timer = setTimeout(this.#options.changed, nextMs - nowMs)
   }
 
-  /** The rows and traces that are there, in their places, and the new rows where they fit. */
+  /** The rows and stand-ins that are there, in their places, and the new rows where they fit. */
   #kept(seen: readonly QueueItem[], held: boolean): Element[] {
     const order: Element[] = [...this.element.children]
     const lastKnown = seen.findLastIndex(({ id }) => this.#rows.has(id))
     const fresh = seen.filter(({ id }) => !this.#rows.has(id))
     for (const item of fresh) {
-      const free = held ? -1 : order.findIndex((element) => this.#traces.has(element))
+      const free = held ? -1 : order.findIndex((element) => this.#standIns.has(element))
       if (held && seen.indexOf(item) < lastKnown) this.#pending += 1
       else if (free < 0) order.push(this.#rowOf(item).element)
       else {
-        const [trace] = order.splice(free, 1, this.#rowOf(item).element)
-        if (trace) this.#traces.delete(trace)
+        const [standIn] = order.splice(free, 1, this.#rowOf(item).element)
+        if (standIn) this.#standIns.delete(standIn)
       }
     }
     return order
