@@ -1,6 +1,6 @@
 import { mean } from "./averages.ts"
 import { NO_COUNT, withoutDigits } from "./count-in-words.ts"
-import type { Run } from "./earlier-run.ts"
+import type { AttemptNow, Run } from "./earlier-run.ts"
 import type { Point } from "./step-line.ts"
 import { STEPS, type StepTrace, type Trace } from "./trace.ts"
 
@@ -39,6 +39,16 @@ const oneStep = (percent: readonly Point[], totals: StepTrace["totals"]): StepTr
   ...(totals && { totals }),
 })
 
+/**
+ * How much there is to do, by unit: what was declared, otherwise what the first step of that unit has to do. The steps of
+ * an attempt become more, and the first one stays the same.
+ */
+function amountsIn(steps: readonly StepTrace[], declared: StepTrace["totals"]): StepTrace["totals"] {
+  const amounts: Record<string, number> = {}
+  for (const { unit, size } of steps) if (size > 0 && unit !== STEPS) amounts[unit] ??= size
+  return { ...amounts, ...declared }
+}
+
 /** What the words of a step count, whatever the words are. */
 const IN_WORDS = "#"
 
@@ -63,8 +73,10 @@ export interface KnownSteps {
   readonly stretches: ReadonlyMap<string, PartOfBar>
   /** The order of the names in each run: see `orderOf`. */
   readonly orders: readonly (readonly string[])[]
-  /** Of the steps of attempts: whether they came in the order of a run. */
-  readonly isInOrder: WeakMap<readonly StepTrace[], boolean>
+  /** Whether words come again after others in a run. */
+  readonly comeAgain: boolean
+  /** What the order of an attempt's steps says of them: see `byOrder`. */
+  readonly judged: WeakMap<readonly StepTrace[], Words>
   /** What each run counts in exactly one of its steps, and in the step of the same number. */
   readonly counted: ReadonlySet<string>
 }
@@ -108,17 +120,15 @@ function isPartOf(names: readonly string[], order: readonly string[]): boolean {
   return true
 }
 
-/**
- * Whether the steps of an attempt, without those that no run had, came in the order of a run. There is no such order if
- * words come again after others in a run: then they only say what is being done just now.
- */
-function areInOrder(steps: readonly StepTrace[], { stretches, orders, isInOrder }: KnownSteps): boolean {
-  const judged = isInOrder.get(steps)
-  if (judged !== undefined) return judged
+/** What the order of an attempt's steps says of them, without those that no run had. */
+function byOrder(steps: readonly StepTrace[], { stretches, orders, comeAgain, judged }: KnownSteps): Words {
+  const before = judged.get(steps)
+  if (before !== undefined) return before
   const told = orderOf(steps).filter((name) => stretches.has(name))
-  const is = !orders.some(comesAgain) && orders.some((order) => isPartOf(told, order))
-  isInOrder.set(steps, is)
-  return is
+  const isKnown = orders.some((order) => isPartOf(told, order))
+  const words = comeAgain || comesAgain(told) ? "again" : isKnown ? "as before" : "elsewhere"
+  judged.set(steps, words)
+  return words
 }
 
 /** The counts of a run's steps that show which step it is: no other step of the run counts the same. */
@@ -131,19 +141,22 @@ function countsOf({ steps }: Run): ReadonlySet<string> {
 /** See `KnownSteps`. */
 export function knownSteps(runs: readonly Run[]): KnownSteps {
   const [first = new Set<string>(), ...others] = runs.map(countsOf)
+  const orders = runs.map(({ steps }) => orderOf(steps))
   return {
     stretches: stretchesOf(runs),
-    orders: runs.map(({ steps }) => orderOf(steps)),
-    isInOrder: new WeakMap(),
+    orders,
+    comeAgain: orders.some(comesAgain),
+    judged: new WeakMap(),
     counted: new Set([...first].filter((key) => others.every((keys) => keys.has(key)))),
   }
 }
 
 /** What the words of an attempt say of its step, compared with the runs. */
-export type Words = "as before" | "unknown" | "elsewhere"
+export type Words = "as before" | "unknown" | "again" | "elsewhere"
 
 /**
  * `unknown`: words that no run used, such as the title of a song, unless the step is known by what it counts.
+ * `again`: words that come again after others, so that they only say what is being done just now.
  * `elsewhere`: words that come in another order than in the runs, or now stand elsewhere on the bar.
  */
 export function wordsNow({ steps, latest, from }: Trace, known: KnownSteps): Words {
@@ -156,8 +169,9 @@ export function wordsNow({ steps, latest, from }: Trace, known: KnownSteps): Wor
     return key === undefined || !counted.has(key) ? "unknown" : "as before"
   }
   const percent = latest.percent?.[0] ?? from
+  const words = byOrder(steps, known)
   const isElsewhere = from < stretch.from - ELSEWHERE || percent > stretch.to + ELSEWHERE
-  return isElsewhere || !areInOrder(steps, known) ? "elsewhere" : "as before"
+  return isElsewhere && words === "as before" ? "elsewhere" : words
 }
 
 const offBars = new WeakMap<Run, number>()
@@ -175,22 +189,40 @@ export function offBarOf(run: Run): number {
 export const runsAlongTheBar = (runs: readonly Run[]): Run[] =>
   runs.flatMap((run) => {
     const line = lineOf(run.steps) ?? []
-    return line.length >= MIN_POINTS ? [{ ...run, steps: [oneStep(line, run.steps[0]?.totals)] }] : []
+    return line.length >= MIN_POINTS
+      ? [{ ...run, steps: [oneStep(line, amountsIn(run.steps, run.steps[0]?.totals))] }]
+      : []
   })
 
-/** The steps of attempts as one step, and the line up to the beginning of their last one. */
+/** The steps of attempts as one step, the line up to the beginning of their last one, and how much there is to do. */
 const joined = new WeakMap<readonly StepTrace[], ReturnType<typeof joinedOf>>()
 
-const joinedOf = (steps: readonly StepTrace[]) => ({ line: lineOf(steps), steps: [oneStep([], undefined)] })
+const joinedOf = (steps: readonly StepTrace[], declared: AttemptNow["totals"]) => ({
+  line: lineOf(steps),
+  steps: [oneStep([], undefined)],
+  declared,
+  totals: amountsIn(steps, declared),
+})
 
 /** An attempt as if it had one step; undefined if its percentages do not say how far it is. */
-export function traceAlongTheBar({ steps: told, lines, latest: { percent } }: Trace): Trace | undefined {
-  const one = joined.get(told) ?? joinedOf(told)
+export function placeAlongTheBar(place: AttemptNow): AttemptNow | undefined {
+  const {
+    steps: told,
+    lines,
+    latest: { percent },
+  } = place.trace
+  const known = joined.get(told)
+  const one = known && known.declared === place.totals ? known : joinedOf(told, place.totals)
   joined.set(told, one)
-  const { line, steps } = one
+  const { line, steps, totals } = one
   const isFirst = told.length === 1
   if (!line || (!percent && line.length === 1 && !isFirst)) return undefined
   const before = line.length > 1 ? line.at(-1) : undefined
   const latest: Point | undefined = percent ? [percent[0], (told.at(-1)?.at ?? 0) + percent[1]] : before
-  return { steps, lines: { percent: isFirst ? lines.percent : line }, latest: { percent: latest }, from: 0 }
+  const percents = isFirst ? lines.percent : line
+  return {
+    ...place,
+    totals,
+    trace: { steps, lines: { percent: percents }, latest: { percent: latest }, from: 0 },
+  }
 }

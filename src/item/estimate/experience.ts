@@ -2,8 +2,8 @@ import {
   type KnownSteps,
   knownSteps,
   offBarOf,
+  placeAlongTheBar,
   runsAlongTheBar,
-  traceAlongTheBar,
   type Words,
   wordsNow,
 } from "./along-the-bar.ts"
@@ -68,8 +68,6 @@ export interface Experience {
    * only the latest point.
    */
   readonly remembered: WeakMap<readonly StepTrace[], Remembered>
-  /** The mean error when each run is predicted from the others, of the logarithm of its whole time. NaN for one run. */
-  readonly wrong: number
   /** The steps, as far as words and counts show them. */
   readonly known: KnownSteps
   /** What the percentages of these runs teach, without their steps; undefined if they reported none. */
@@ -107,11 +105,9 @@ const SETTLED = 0.93
  */
 const FURTHER = 1.3
 /**
- * Words that come elsewhere than before give way to the percentages if these predicted the runs from each other with at
- * most this many times the error.
+ * Words that come elsewhere than before give way to the percentages if these were, on average in each run, at most this far
+ * from the part of its time that was over.
  */
-const WORSE = 1.3
-/** If there is only one run, they give way if its percentages were at most this far from the part of its time, on average. */
 const MOST_UNEVEN = 0.04
 /** With this deviation the band reaches to several times the estimate, which says that nothing is known. */
 const MAX_DEVIATION = 1.5
@@ -274,14 +270,11 @@ export function learn(runs: readonly Run[]): Experience {
   })
   const custom: Custom = { inertia, usual }
   const usualErrors = usualErrorsOf(earlierRuns)
-  const wrongs: number[] = []
   const each = trials.map((all) => {
     const found = all.map(({ run, joint, at, stepAt }) => {
       const left = secondsLeft(joint, at, stepAt, custom)
       const doubt = doubtOf(joint, { at, left, stepAt }, custom, n - 1)
-      const error = errorOf(at + left, run.seconds)
-      wrongs.push(Math.abs(error))
-      return error / expectedError(usualErrors, at, left, doubt)
+      return errorOf(at + left, run.seconds) / expectedError(usualErrors, at, left, doubt)
     })
     return deviationOf(found, n, 1)
   })
@@ -295,20 +288,15 @@ export function learn(runs: readonly Run[]): Experience {
     usual: usualErrors,
     errors,
     remembered,
-    wrong: mean(wrongs),
     ...inOtherWords(asked),
   }
 }
 
 /** What the percentages teach, if they decide beside such words; otherwise undefined. */
-function barFor(words: Words, { alongTheBar, wrong, earlierRuns }: Experience): Experience | undefined {
+function barFor(words: Words, { alongTheBar, earlierRuns }: Experience): Experience | undefined {
   if (words === "as before") return undefined
-  const bar = alongTheBar()
-  if (words === "unknown" || !bar) return bar
-  const isBetter = Number.isNaN(wrong)
-    ? earlierRuns.every(({ run }) => offBarOf(run) <= MOST_UNEVEN)
-    : bar.wrong <= wrong * WORSE
-  return isBetter ? bar : undefined
+  const isUneven = earlierRuns.some(({ run }) => !(offBarOf(run) <= MOST_UNEVEN))
+  return words === "elsewhere" && isUneven ? undefined : alongTheBar()
 }
 
 /**
@@ -320,8 +308,8 @@ export function ask(
   experience: Experience,
 ): { readonly left: number; readonly deviation: number; readonly extent: Range } | undefined {
   const barOnly = barFor(wordsNow(now.trace, experience.known), experience)
-  const trace = barOnly && traceAlongTheBar(now.trace)
-  if (barOnly && trace) return ask({ ...now, trace }, barOnly)
+  const along = barOnly && placeAlongTheBar(now)
+  if (barOnly && along) return ask(along, barOnly)
   const { steps } = now.trace
   const remembered = experience.remembered.get(steps)
   const isSame = remembered !== undefined && remembered.totals === now.totals

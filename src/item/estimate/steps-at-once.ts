@@ -54,5 +54,7 @@ export function goesOnBeside(soFar: SoFar, report: TracedReport, values: Signals
   const { media, unit, percent }: Signals<number> = { ...values, ...doneByCount(earlier, report) }
   if (media !== undefined) return media > (lines.media?.at(-1)?.[0] ?? 0)
   if (unit !== undefined) return unit > (lines.unit?.at(-1)?.[0] ?? 0)
-  return percent !== undefined && percent > (latest.percent?.[0] ?? from)
+  // Words that come again after several others only say what is being done just now.
+  const isOfTwo = report.step !== undefined || earlier === steps.at(-2)
+  return isOfTwo && percent !== undefined && percent > (latest.percent?.[0] ?? from)
 }

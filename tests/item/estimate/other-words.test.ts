@@ -134,6 +134,25 @@ test.each([
   }
 })
 
+test("words that come again by chance leave the percentages to follow from the second run on, though these go unevenly", () => {
+  const words = ["a cat", "the sea", "two birds", "a house", "rain", "stars"]
+  const { about, between } = chance(3)
+  const attempts = Array.from({ length: 5 }, (_, item): Attempt => {
+    const seconds = about(120, 0.05)
+    const reports = Array.from({ length: 60 }, (_none, i): Told => {
+      const word = words[Math.floor(between(0, words.length))] ?? ""
+      const progress = Math.floor(100 * (i / 60) ** 1.7)
+      return { at: (seconds * i) / 60, current_step: `Painting ${word}`, progress }
+    })
+    return { item, kind: "song", worker: "box", seconds, reports, totals: {} }
+  })
+  for (const runs of [1, 2, 3]) {
+    const { barMean, bandHolds } = figuresOf(scoresOf(attempts, runs))
+    expect(barMean).toBeLessThan(4)
+    expect(bandHolds).toBeGreaterThan(80)
+  }
+})
+
 /** An attempt of steps that each have the same part of the bar, count all of a film, and take this long for each of its seconds. */
 function filmOf(length: number, costs: readonly (readonly [name: string, cost: number])[]): Attempt {
   const reports: Told[] = []
