@@ -24,6 +24,7 @@ import { errorLog, HISTORY_UNREAD, logReason } from "./error-log.ts"
 import { protect, protectionOf, refuseUnprotectedStart } from "./first-token.ts"
 import { openBus } from "./open-bus.ts"
 import { explainedFault, openStore } from "./open-store.ts"
+import { refuseUnmounted } from "./refuse-unmounted.ts"
 import { checkDescriptors } from "./room-for-streams.ts"
 import { startedOrAsked, type StartPatience, waitingForDatabase } from "./wait-for-database.ts"
 
@@ -200,8 +201,10 @@ async function started(
 async function served(settings: ServeSettings): Promise<void> {
   setLog({ level: settings.logLevel, isColoured: () => wantsColour(process.stdout) })
   checkDescriptors()
-  if (!isPostgres(settings.database) && isUnused(settings.database))
+  if (!isPostgres(settings.database) && isUnused(settings.database)) {
     refuseVainStart(settings, dirname(resolve(settings.database)))
+    await refuseUnmounted(settings)
+  }
   const metrics = new Metrics()
   const untilMs = performance.now() + START_MS
   const room = new RefuseWhenFull()

@@ -1,10 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 import { SQL } from "bun"
 
-import { run, start, temporaryFolder } from "../server.ts"
+import { refuseUnmounted } from "../../src/serve/refuse-unmounted.ts"
+import { PROGRAM, run, start, temporaryFolder } from "../server.ts"
 import { newDatabase, whyNoPostgres } from "../store/postgres/server.ts"
 
 setDefaultTimeout(180_000)
@@ -54,6 +55,38 @@ test("a token file may be in the folder that is made for the database", async ()
   expect(existsSync(token)).toBe(true)
   expect((await server.api("GET", "/queue")).status).toBe(401)
 })
+
+test("a start does not begin an empty queue in the folder of a disk that is not mounted, unless it may", async () => {
+  using folder = temporaryFolder()
+  const at = realpathSync(folder.path)
+  const link = join(at, "link.db")
+  symlinkSync(join(at, "disk", "queue.db"), link)
+  const unmountedOf = async (path: string): Promise<string | undefined> =>
+    path === join(at, "disk") ? path : undefined
+  const refused = (database: string, newDatabase = false) =>
+    refuseUnmounted({ database, newDatabase }, unmountedOf)
+  for (const database of [join(at, "disk", "queue.db"), link])
+    await expect(refused(database)).rejects.toThrow(`nothing is mounted at ${join(at, "disk")}, where`)
+  await refused(link, true)
+  await refused(join(at, "queue.db"))
+})
+
+test.skipIf(process.getuid?.() !== 0 || !existsSync("/etc/fstab"))(
+  "a server says which disk is not mounted, and leaves nothing there; only root can try, where there is /etc/fstab",
+  async () => {
+    using folder = temporaryFolder()
+    const disk = join(realpathSync(folder.path), "disk")
+    mkdirSync(disk)
+    const fstab = join(folder.path, "fstab")
+    writeFileSync(fstab, `UUID=2 ${disk} ext4 defaults,nofail 0 2\n`)
+    const serve = `exec ${PROGRAM.join(" ")} serve --port 0 --database ${disk}/data/queue.db`
+    const script = `mount --bind ${fstab} /etc/fstab && ${serve}`
+    const child = Bun.spawn(["unshare", "-m", "sh", "-c", script], { stdout: "pipe", stderr: "pipe" })
+    const said = await new Response(child.stderr).text()
+    expect([await child.exited, readdirSync(disk)]).toEqual([1, []])
+    expect(said).toContain(`nothing is mounted at ${disk}, where /etc/fstab has a disk; mount it, or`)
+  },
+)
 
 test.skipIf(whyNoPostgres !== undefined)(
   "a start that is refused leaves an empty PostgreSQL database empty, and the next one prepares it",

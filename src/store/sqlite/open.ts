@@ -94,6 +94,15 @@ const damaged = (path: string, reason: string): AppError =>
   )
 
 /**
+ * Reads the rows behind which the next item and the next update are stored. A server that cannot read them could store
+ * nothing.
+ * @throws SQLiteError
+ */
+function readEnds(client: Database): void {
+  client.query("SELECT (SELECT max(id) FROM queue_items), (SELECT max(id) FROM updates)").get()
+}
+
+/**
  * Writes the write-ahead log into the file, and returns whether all of it is there: readers of an old state prevent that.
  * With `isLast` it also empties the log, if nobody reads it.
  */
@@ -183,6 +192,7 @@ export function openDatabase(path: string, isNewAllowed = false): Opened {
     // The tables of a start that left the same number were checked then.
     const fault = lock.tables === tables ? undefined : faultOfSchema(client, before.newest)
     if (fault !== undefined) throw damaged(absolute, fault)
+    readEnds(client)
     const now = mark(client, lock, absolute, tables)
     // SQLite's own wait would block the event loop of a server. Its group commit waits by timer.
     client.run("PRAGMA busy_timeout = 0")

@@ -37,20 +37,33 @@ test("a database that cannot be written is known as such from the first write th
   await store.close()
 })
 
-test("a database of which a part is damaged is known as such from the first write that met it, for good", async () => {
-  using folder = temporaryFolder()
-  const path = join(folder.path, "test.db")
+/** A database with an item, of which the table or index of this name is damaged. */
+async function damaged(folder: string, name: string): Promise<string> {
+  const path = join(folder, "test.db")
   const before = new SqliteStore(path)
   await added(before)
   await before.close()
-  {
-    using other = new Database(path, { readonly: true })
-    const sql = "SELECT rootpage AS page FROM sqlite_master WHERE name = 'queue_items_ready'"
-    const { page } = other.query<{ page: number }, []>(sql).get() ?? { page: 0 }
-    const file = openSync(path, "r+")
-    writeSync(file, Buffer.alloc(4096, 7), 0, 4096, (page - 1) * 4096)
-    closeSync(file)
-  }
+  using other = new Database(path, { readonly: true })
+  const sql = "SELECT rootpage AS page FROM sqlite_master WHERE name = ?"
+  const { page } = other.query<{ page: number }, [string]>(sql).get(name) ?? { page: 0 }
+  const file = openSync(path, "r+")
+  writeSync(file, Buffer.alloc(4096, 7), 0, 4096, (page - 1) * 4096)
+  closeSync(file)
+  return path
+}
+
+test.each(["queue_items", "updates"])(
+  "a database in which nothing could be stored, because the rows of %s cannot be read, is refused",
+  async (table) => {
+    using folder = temporaryFolder()
+    const path = await damaged(folder.path, table)
+    expect(() => new SqliteStore(path)).toThrow(`the database ${path} is damaged; put a backup in its place`)
+  },
+)
+
+test("a database of which a part is damaged is known as such from the first write that met it, for good", async () => {
+  using folder = temporaryFolder()
+  const path = await damaged(folder.path, "queue_items_ready")
   using faults = new Faults()
   const store = new SqliteStore(path)
   expect(store.faults()).toEqual([])
