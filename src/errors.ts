@@ -84,7 +84,8 @@ export class AppError extends Error {
   readonly retryAfterMs: number | undefined
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly retryAfterMs?: number }) {
-    super(message, options)
+    // It may quote a part of what was sent, cut within a character.
+    super(message.toWellFormed(), options)
     this.name = "AppError"
     this.code = code
     this.retryAfterMs = options?.retryAfterMs

@@ -38,7 +38,7 @@ export function gapAtStart(given: string, bounds: Bounds, isOfAll: boolean): Gap
   return {
     event: "gap",
     reason: isExpired ? "expired" : "unknown",
-    last_event_id: from ?? given.slice(0, 64),
+    last_event_id: from ?? given.slice(0, 64).toWellFormed(),
     missed: isExpired && isOfAll ? missedAfter(from, bounds) : null,
   }
 }

@@ -190,6 +190,19 @@ test("nonsense in the Host header is not accepted as a name of the server", asyn
   }
 })
 
+test("what a refusal quotes is never cut within a character", async () => {
+  const long = `x${"\u{1F3B5}".repeat(70)}`
+  const said = await Promise.all([
+    server.api("POST", "/queue", { song_id: 1, tags: [long] }).then((answer) => answer.json()),
+    server.api("POST", "/queue", { song_id: 1, [long]: 1 }).then((answer) => answer.json()),
+    server
+      .api("GET", `/queue?${encodeURIComponent(long)}=1&${encodeURIComponent(long)}=2`)
+      .then((answer) => answer.json()),
+  ])
+  for (const { error } of said)
+    expect([error.includes("x\u{1F3B5}"), error.isWellFormed()]).toEqual([true, true])
+})
+
 test("a request without a Host header is answered like other requests", async () => {
   for (const line of ["HTTP/1.0", "HTTP/1.0\r\nAccept: */*"]) {
     const said = await raw(server.url, `GET /api/v1/nope ${line}\r\nConnection: close\r\n\r\n`)
