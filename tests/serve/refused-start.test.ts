@@ -81,7 +81,8 @@ test.skipIf(process.getuid?.() !== 0 || !existsSync("/etc/fstab"))(
     writeFileSync(fstab, `UUID=2 ${disk} ext4 defaults,nofail 0 2\n`)
     const serve = `exec ${PROGRAM.join(" ")} serve --port 0 --database ${disk}/data/queue.db`
     const script = `mount --bind ${fstab} /etc/fstab && ${serve}`
-    const child = Bun.spawn(["unshare", "-m", "sh", "-c", script], { stdout: "pipe", stderr: "pipe" })
+    const out = { stdout: "pipe", stderr: "pipe", timeout: 60_000 } as const
+    const child = Bun.spawn(["unshare", "-m", "sh", "-c", script], out)
     const said = await new Response(child.stderr).text()
     expect([await child.exited, readdirSync(disk)]).toEqual([1, []])
     expect(said).toContain(`nothing is mounted at ${disk}, where /etc/fstab has a disk; mount it, or`)
