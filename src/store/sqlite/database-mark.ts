@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite"
 import { closeSync, openSync, readSync } from "node:fs"
 
 import { openAsItIs } from "./connect.ts"
@@ -48,6 +49,29 @@ export function markIn(path: string, remembered: Mark | null, hasLog: boolean): 
     // Opening the database explains a damaged file.
     return remembered && hasLog ? foundIn(path, remembered) : undefined
   }
+}
+
+/** The mark of a database with the contents of its write-ahead log; undefined if that cannot be read. The log stays. */
+function markWithLog(path: string): string | undefined {
+  try {
+    using client = new Database(path, { readonly: true })
+    // With a statement that is left, the connection would hold the log and its index after it is closed.
+    using statement = client.prepare<{ mark: string | null }, []>("SELECT mark FROM history")
+    return statement.get()?.mark ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Whether the write-ahead log beside a database belongs to another database, or to another state of this one: SQLite would
+ * mix the two. Each log has the mark of the start that wrote it, and only the mark of the next start may be in the log
+ * alone. `text` is the mark in the file itself.
+ */
+export function isLogOfAnother(path: string, text: string | undefined): boolean {
+  const [own, logged] = [markOf(text), markOf(markWithLog(path))]
+  if (!own || !logged) return false
+  return logged.name !== own.name || logged.starts < own.starts || logged.starts > own.starts + 1
 }
 
 /**

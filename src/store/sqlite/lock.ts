@@ -15,7 +15,7 @@ import {
 import { dirname } from "node:path"
 
 import { AppError, codeOf } from "../../errors.ts"
-import { BACKUP_MARK, isMarkOf, type Mark, markIn } from "./database-mark.ts"
+import { BACKUP_MARK, isLogOfAnother, isMarkOf, type Mark, markIn } from "./database-mark.ts"
 import { reservePrivately, sizeOf } from "./database-path.ts"
 import { setAside, wayBack } from "./set-aside-by-restore.ts"
 
@@ -214,7 +214,7 @@ export class Lock implements Disposable {
     if (!isMarkOf(memory, text)) {
       refuse(`${path} is not the database that the last server used, as ${path}.lock remembers`, path)
     }
-    if (hasLog && this.#isInPlaceOfAnother(memory)) {
+    if (hasLog && (this.#isInPlaceOfAnother(memory) || isLogOfAnother(path, text))) {
       refuse(`${path}-wal belongs to another file than ${path}, which was put in its place`, path)
     }
   }
@@ -233,7 +233,7 @@ export class Lock implements Disposable {
     const memory = this.#memory()
     const text = sizeOf(path) > 0 ? markIn(path, memory, sizeOf(`${path}-wal`) > 0) : BACKUP_MARK
     const isKnown = memory === null || (isMarkOf(memory, text) && !this.#isInPlaceOfAnother(memory))
-    const isOther = text === BACKUP_MARK || !isKnown
+    const isOther = text === BACKUP_MARK || !isKnown || isLogOfAnother(path, text)
     for (const part of ["-wal", "-shm"]) {
       if (isOther && existsSync(`${path}${part}`)) renameSync(`${path}${part}`, `${path}${part}.old`)
     }

@@ -32,6 +32,48 @@ test("the log of a database in whose place an earlier copy of it was put stops a
   lock.close()
 })
 
+/** A database, its lock file, and its log, by what is added to its name. */
+type Left = Readonly<Record<string, Buffer>>
+
+/** What a server that is killed leaves. */
+function leftBy(database: string): Left {
+  const { client, lock } = openDatabase(database)
+  client.run("UPDATE history SET alive_at = 1")
+  const parts = ["", ".lock", "-wal"].map((part) => [part, readFileSync(`${database}${part}`)] as const)
+  client.close()
+  lock.close()
+  return Object.fromEntries(parts)
+}
+
+test.each(["another database", "a much earlier state", "a later state", "its own state"])(
+  "a log beside which %s was put, with its lock file, stops a start unless it belongs there, and stays",
+  (name) => {
+    using folder = temporaryFolder()
+    const at = (file: string): string => join(folder.path, file)
+    const first = leftBy(at("queue.db"))
+    openAndClose(at("queue.db"))
+    const last = leftBy(at("queue.db"))
+    const states: Readonly<Record<string, readonly [Left, Left]>> = {
+      "another database": [leftBy(at("other.db")), last],
+      "a much earlier state": [first, last],
+      "a later state": [last, first],
+      "its own state": [last, last],
+    }
+    const [file, log] = states[name] ?? [first, first]
+    const placed = at("placed.db")
+    for (const part of ["", ".lock"]) writeFileSync(`${placed}${part}`, file[part] ?? "")
+    writeFileSync(`${placed}-wal`, log["-wal"] ?? "")
+    if (name === "its own state") return openAndClose(placed)
+    for (const _try of [1, 2])
+      expect(() => openAndClose(placed)).toThrow(`${placed}-wal belongs to another file`)
+    expect(file[""]?.equals(readFileSync(placed))).toBe(true)
+    const { client, lock } = openDatabase(placed, true)
+    expect(log["-wal"]?.equals(readFileSync(`${placed}-wal.old`))).toBe(true)
+    client.close()
+    lock.close()
+  },
+)
+
 test.each(["-wal", "-shm", "-journal", ".lock", ".lock-journal"])(
   "a folder where the %s of a database belongs is named by the start, and left alone",
   (part) => {
