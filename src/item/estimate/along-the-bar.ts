@@ -205,14 +205,14 @@ const joinedOf = (steps: readonly StepTrace[], declared: AttemptNow["totals"]) =
 })
 
 /** An attempt as if it had one step; undefined if its percentages do not say how far it is. */
-export function placeAlongTheBar(place: AttemptNow): AttemptNow | undefined {
+export function attemptAlongTheBar(now: AttemptNow): AttemptNow | undefined {
   const {
     steps: told,
     lines,
     latest: { percent },
-  } = place.trace
+  } = now.trace
   const known = joined.get(told)
-  const one = known && known.declared === place.totals ? known : joinedOf(told, place.totals)
+  const one = known && known.declared === now.totals ? known : joinedOf(told, now.totals)
   joined.set(told, one)
   const { line, steps, totals } = one
   const isFirst = told.length === 1
@@ -221,7 +221,7 @@ export function placeAlongTheBar(place: AttemptNow): AttemptNow | undefined {
   const latest: Point | undefined = percent ? [percent[0], (told.at(-1)?.at ?? 0) + percent[1]] : before
   const percents = isFirst ? lines.percent : line
   return {
-    ...place,
+    ...now,
     totals,
     trace: { steps, lines: { percent: percents }, latest: { percent: latest }, from: 0 },
   }

@@ -1,8 +1,8 @@
 import {
+  attemptAlongTheBar,
   type KnownSteps,
   knownSteps,
   offBarOf,
-  placeAlongTheBar,
   runsAlongTheBar,
   type Words,
   wordsNow,
@@ -308,7 +308,7 @@ export function ask(
   experience: Experience,
 ): { readonly left: number; readonly deviation: number; readonly extent: Range } | undefined {
   const barOnly = barFor(wordsNow(now.trace, experience.known), experience)
-  const along = barOnly && placeAlongTheBar(now)
+  const along = barOnly && attemptAlongTheBar(now)
   if (barOnly && along) return ask(along, barOnly)
   const { steps } = now.trace
   const remembered = experience.remembered.get(steps)
