@@ -4,6 +4,7 @@ import { AppError, type ErrorCode } from "../../src/errors.ts"
 import { blank } from "../../src/item/blank-item.ts"
 import type { Draft, ItemChange, QueueItem } from "../../src/item/item.ts"
 import { transition } from "../../src/item/moves.ts"
+import { placed } from "../../src/item/reorder.ts"
 import type { Change } from "../../src/item/stored.ts"
 import type { Page } from "../../src/store/contract/history.ts"
 import type { Store } from "../../src/store/contract/store.ts"
@@ -311,6 +312,9 @@ export function storeWrites(name: string, open: Open): void {
     expect(await aheadOf(first, third)).toBe(second)
     expect(await aheadOf(second, third)).toBe(first)
     expect(await aheadOf(third, first)).toBeNull()
+    await store.place(third, first, placed)
+    expect(await aheadOf(first, third)).toBeNull()
+    expect(await aheadOf(second, first)).toBe(first - 1)
   })
 
   test(`${name}: an idempotency key answers the first answer again for 24 hours, and adds nothing`, async () => {

@@ -293,3 +293,13 @@ test("a follower goes on with the attempt after a retry, which has the number of
   }
   expect(told).toEqual(["one\n", "two\n", "end"])
 })
+
+test("one who follows one attempt hears of its end as soon as it has ended, though the item waits for another", async () => {
+  const item: QueueItem = { id: 1, ...blank(1, new Date(0).toISOString()), status: "retrying", attempt: 1 }
+  const items: unknown = { item: async () => item }
+  const outputs: unknown = { end: async () => 0, read: async () => ({ pieces: [], more: false }) }
+  const output = new Output(items as Items, outputs as Outputs, { keepBytes: 1000, keepaliveMs: 60_000 })
+  const query = { attempt: 1, from: { attempt: undefined, after: 0 }, isFollowed: true }
+  const { value } = await (await output.read(1, query, new AbortController().signal)).next()
+  expect(value).toEqual({ type: "end", attempt: 1, status: "retrying", outcome: null })
+})

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { LocalBus } from "../../src/bus/bus.ts"
 import { changed } from "../../src/item/change-by-put.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
+import { RefuseWhenFull } from "../../src/queue/refuse-when-full.ts"
 import { RescueAndStall, type RescueOptions } from "../../src/queue/rescue-and-stall.ts"
 import { Workers } from "../../src/queue/workers.ts"
 import { SWEEP_ROWS } from "../../src/store/contract/items.ts"
@@ -15,7 +16,7 @@ function fail(error: unknown): never {
   throw error
 }
 
-/** A database with its workers, and a clock that moves only if a test moves it. */
+/** A database with its workers, its room, and a clock that moves only if a test moves it. */
 function opened() {
   const folder = temporaryFolder()
   const clock = { nowMs: START_MS }
@@ -24,14 +25,15 @@ function opened() {
   const [bus, learned] = [new LocalBus(), new LearnedDurations(store, fail)]
   let claims = 0
   const token = (): string => `token ${(claims += 1)}`
-  const workers = new Workers(store, bus, learned, { random: () => 0, token, onError: fail })
+  const room = new RefuseWhenFull()
+  const workers = new Workers(store, bus, learned, { random: () => 0, token, room, onError: fail })
   const rescues = (options: Partial<RescueOptions> = {}): RescueAndStall =>
     new RescueAndStall(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail, ...options })
   const close = async (): Promise<void> => {
     await store.close()
     folder[Symbol.dispose]()
   }
-  return { clock, store, workers, rescues, [Symbol.asyncDispose]: close }
+  return { clock, room, store, workers, rescues, [Symbol.asyncDispose]: close }
 }
 
 test("an item that is taken back is counted once, with why: its worker was silent, or its token was revoked", async () => {
@@ -142,4 +144,39 @@ test("an item whose worker was cut off, and gets it back by its place or by its 
   await claim()
   expect(await afterSilence()).toBe("failed")
   expect(await store.item(id)).toMatchObject({ outcome: "lost" })
+})
+
+test("the time by which a round comes late takes no lease, if it is more than two seconds", async () => {
+  await using server = opened()
+  const { clock, store, workers } = server
+  const rescue = server.rescues()
+  const id = await added(store)
+  await workers.take(id, { worker: "a", leaseMs: 10_000 })
+  clock.nowMs += 600_000
+  await rescue.round(600_000)
+  clock.nowMs += 9999
+  await rescue.round(2000)
+  expect((await store.item(id)).status).toBe("processing")
+  clock.nowMs += 1
+  await rescue.round(2000)
+  expect((await store.item(id)).status).toBe("retrying")
+})
+
+test("a report that is refused because the database is full shows that its worker is alive", async () => {
+  await using server = opened()
+  const { clock, room, store, workers } = server
+  const rescue = server.rescues()
+  const id = await added(store)
+  const token = (await workers.take(id, { worker: "a", leaseMs: 10_000 }))?.lease.token
+  room.isFull = true
+  const reports = [
+    () => workers.report(id, token, { progress: 5 }),
+    () => workers.declareSteps(id, token, ["images", "video"]),
+  ]
+  for (const report of reports) {
+    clock.nowMs += 9000
+    await expect(report()).rejects.toThrow("as large as")
+    await rescue.round()
+    expect((await store.item(id)).status).toBe("processing")
+  }
 })

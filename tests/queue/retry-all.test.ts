@@ -2,6 +2,7 @@ import { expect, spyOn, test } from "bun:test"
 import { join } from "node:path"
 
 import { LocalBus } from "../../src/bus/bus.ts"
+import { transition } from "../../src/item/moves.ts"
 import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
@@ -32,5 +33,21 @@ test("a retry of all failed items skips those that were retried, rendered or del
   expect((await queue.retryFailed()).toSorted((a, b) => a - b)).toEqual([first, last])
   looked.mockRestore()
   expect((await store.item(rendered)).status).toBe("processing")
+  await store.close()
+})
+
+test("a retry of all failed items takes those that failed or were lost, and leaves those that were cancelled", async () => {
+  using folder = temporaryFolder()
+  const store = new SqliteStore(join(folder.path, "test.db"))
+  const queue = new Queue(store, new LocalBus(), new LearnedDurations(store, console.error))
+  for (const outcome of ["failed", "lost", "cancelled"] as const) {
+    const id = await added(store)
+    await put(store, id, { status: "processing" })
+    await store.change(id, ({ item, work }, { time }) => ({
+      item: { ...transition(item, { status: "failed" }, time), outcome },
+      work,
+    }))
+  }
+  expect((await queue.retryFailed()).toSorted((a, b) => a - b)).toEqual([1, 2])
   await store.close()
 })

@@ -36,6 +36,20 @@ test("the time of an answer is taken for that of the middle between its question
   expect(clock.now()).toBe(1_001_600)
 })
 
+test("an answer that was long on its way is a sign of a jump only beyond what its way explains", () => {
+  let nowMs = 5000
+  using _now = spyOn(performance, "now").mockImplementation(() => nowMs)
+  const jumps: number[] = []
+  const clock = new DatabaseClock((sinceMs) => jumps.push(sinceMs))
+  clock.sample(1_000_000, nowMs)
+  nowMs += 3000
+  // All of the way was that of the question, and the clock differs by a second.
+  clock.sample(1_004_000, 5000)
+  expect([jumps, clock.now()]).toEqual([[], 1_003_000])
+  clock.sample(1_004_001, 5000)
+  expect(jumps).toHaveLength(1)
+})
+
 test.each([3_600_000, -3_600_000])(
   "a jump of the server's clock by %d ms is followed, and is a doubt",
   (jumpMs) => {

@@ -135,3 +135,19 @@ test("a claim that is refused after it has taken an item does not depend on whet
     expect([decisions.claims, decisions.soleClaims]).toEqual([[], []])
   }
 })
+
+test("a claim is decided again if another server has taken its item, and not if the group itself has", () => {
+  for (const take of ["takeFirst", "takeSole"] as const) {
+    const { stored } = row(1)
+    const item = transition(stored.item, { status: "processing" }, new Date(START_MS).toISOString())
+    const claim = (decisions: GroupDecisions) => decisions.attempt(() => decisions[take]([7]))
+    const ofOther = new GroupDecisions(clock)
+    ofOther.read({ stored: { ...stored, item }, version: 2 }, true)
+    expect(claim(ofOther)).toMatchObject({ result: { value: undefined }, isOpen: true })
+    const ofGroup = new GroupDecisions(clock)
+    ofGroup.read(row(1), true)
+    ofGroup.decide(7, ({ work }) => ({ item, work }))
+    // With one item per song another read may find an item of another song.
+    expect(claim(ofGroup)).toMatchObject({ result: { value: undefined }, isOpen: take === "takeSole" })
+  }
+})

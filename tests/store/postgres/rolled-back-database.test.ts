@@ -30,6 +30,14 @@ test.each<[what: string, seen: number, lost: readonly number[], told: RolledBack
   expect([backs.length, check.era]).toEqual([1, era])
 })
 
+test("an instance tells what was lost also if the new era begins below the one that it knows", () => {
+  const backs: RolledBack[] = []
+  const check = new RolledBackCheck(5_000_000, (back) => backs.push(back))
+  check.note(2_500_000)
+  check.begin({ era: 3_000_000, lost: "[10,3000000]" })
+  expect(backs).toEqual([{ idsBeginAbove: 3_000_000, lost: { from: 11, to: 2_500_000 } }])
+})
+
 test("an error of a write that was not sent says that nothing was changed, and any other error stays as it is", () => {
   const away = new AppError("unavailable", "the database cannot be reached")
   expect(withoutChange(away)).toMatchObject({

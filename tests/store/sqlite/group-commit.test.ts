@@ -158,15 +158,16 @@ test("idle resolves once nothing waits to be written, also when writes keep comi
   await writing
 })
 
-test("a refused write in an otherwise empty group leaves no transaction open", async () => {
+test("a refused write in an otherwise empty group leaves no transaction open, and is no failure of the database", async () => {
   using database = open()
-  const { group, client } = database
+  const { group, client, failures } = database
   await expect(
     group.run(() => {
       throw new RangeError("no")
     }),
   ).rejects.toThrow("no")
   expect(client.inTransaction).toBe(false)
+  expect(failures).toEqual([])
 })
 
 test("the result of a transaction is reported: when it began, and when it was first tried if it failed", async () => {
@@ -275,6 +276,20 @@ test("a write waits while another program holds the lock, but not once the serve
   other.run("ROLLBACK")
   expect(await group.run(add(4))).toBe(4)
   expect(ids()).toEqual([1, 4])
+})
+
+test("idle waits for a write that waits for another program's lock", async () => {
+  using opened = open()
+  const { client, group, add, ids } = opened
+  using other = new Database(client.filename)
+  other.run("BEGIN IMMEDIATE")
+  const writing = group.run(add(1))
+  for (let tick = 0; tick < 5; tick += 1) await new Promise((resolve) => setImmediate(resolve))
+  const idle = group.idle()
+  other.run("ROLLBACK")
+  await idle
+  expect(ids()).toEqual([1])
+  await writing
 })
 
 test("a write that waits for another program's lock is refused as soon as every write is", async () => {

@@ -145,3 +145,17 @@ test("a search whose client has left reads nothing of a database that is closed 
   await store.close()
   expect((await search).items).toEqual([])
 })
+
+test("the end of a slice is its last item also if others follow and it has no more than it may", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "test.db")
+  const store = new SqliteStore(path)
+  for (let i = 0; i < 3; i += 1) await added(store)
+  await store.close()
+  using client = new Database(path)
+  const listing = new Listing(client)
+  const endOf = async (items: number): Promise<number | undefined> =>
+    (await listing.end({ limit: 1 }, undefined, { items, least: 1, bytes: 1_000_000 }))?.id
+  expect(await endOf(2)).toBe(2)
+  expect(await endOf(3)).toBeUndefined()
+})
