@@ -45,7 +45,7 @@ export class Outages {
   noteSlow(sinceMs: number, overMs: number): void {
     const isOpen = this.#sinceMs !== undefined && this.#overMs === undefined
     this.#sinceMs = Math.min(this.#sinceMs ?? sinceMs, sinceMs)
-    this.#overMs = isOpen ? undefined : Math.max(this.#overMs ?? overMs, overMs)
+    this.#overMs = isOpen ? undefined : overMs
   }
 
   /** Notes that the steady clock has gone back, as that of a PostgreSQL can: what was noted would lie in the future. */

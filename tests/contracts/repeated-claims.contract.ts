@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 
-import { AppError } from "../../src/errors.ts"
+import { AppError, type ErrorCode } from "../../src/errors.ts"
 import { heartbeat } from "../../src/item/lease.ts"
 import { IDLE } from "../../src/item/stored.ts"
 import type { Repeatable } from "../../src/store/contract/items.ts"
@@ -14,6 +14,10 @@ export const under = (key: string): Repeatable => ({
   key: `claim ${key}`,
   again: (token) => (stored, moment) => heartbeat(stored, token, moment),
 })
+
+const refusedWith = (code: ErrorCode) => () => (): never => {
+  throw new AppError(code, "refused by the test")
+}
 
 /** What every Store promises about claims that are repeated. */
 export function storeRepeatedClaims(name: string, open: Open): void {
@@ -40,6 +44,9 @@ export function storeRepeatedClaims(name: string, open: Open): void {
     expect(await idOf(store.claim([], taking("f"), under("one")))).toBe(third)
     await store.change(third, ({ item }) => ({ item, work: IDLE, deleted: true }))
     expect(await store.claim([], taking("g"), under("one"))).toBeNull()
+    const refused = { ...under("two"), again: refusedWith("gone") }
+    expect(await store.claimedBefore(refused)).toBeNull()
+    expect(await codeOf(store.claimedBefore({ ...refused, again: refusedWith("invalid") }))).toBe("invalid")
   })
 
   test(`${name}: a claim of one item that is repeated with its key gets it again, and with another key it is decided`, async () => {
@@ -71,10 +78,7 @@ export function storeRepeatedClaims(name: string, open: Open): void {
     await using opened = await open()
     const { store } = opened
     const ids = [await added(store), await added(store)]
-    const refuse = (): never => {
-      throw new AppError("invalid", "refused by the test")
-    }
-    expect(await codeOf(store.claim([], refuse, under("one")))).toBe("invalid")
+    expect(await codeOf(store.claim([], refusedWith("invalid")(), under("one")))).toBe("invalid")
     expect(await store.claimedBefore(under("one"))).toBeNull()
     const claims = Array.from({ length: 4 }, () => idOf(store.claim([], taking("a"), under("one"))))
     expect(await Promise.all(claims)).toEqual(Array(4).fill(ids[0]))

@@ -88,6 +88,8 @@ test("tags of which one begins with another are distinguished, and their order d
   expect(items.first(["b"])).toBeUndefined()
   expect(items.first(["b", "a"])).toBe(2)
   expect(needsOf(["b", "a"])).toEqual(needsOf(["a", "b"]))
+  // The order is that of their bytes, in which the index has them, and not that of JavaScript.
+  expect(needsOf(["\u{1f600}", "\ufb00"])).toEqual(Buffer.from("\ufb00\0\u{1f600}\0"))
 })
 
 test("a worker gets the first item that it has the tags for, by rank, then by place, then by age", () => {

@@ -45,7 +45,7 @@ test("after a restore the updates that are there are counted, not the numbers th
   await restored.close()
 })
 
-test("a backup that is restored where no database was goes on with its own numbers", async () => {
+test("a backup that is restored where no database was, or one with lower numbers, goes on with its own numbers", async () => {
   using folder = temporaryFolder()
   const at = (name: string): string => join(folder.path, name)
   const [path, backup, empty] = [at("test.db"), at("backup.db"), at("empty.db")]
@@ -59,6 +59,12 @@ test("a backup that is restored where no database was goes on with its own numbe
   expect(await added(restored)).toBe(id + 1)
   expect(await restored.head()).toBe(last + 2)
   await restored.close()
+  const younger = at("younger.db")
+  await new SqliteStore(younger).close()
+  await restoreDatabase(younger, backup)
+  const instead = new SqliteStore(younger)
+  expect([await added(instead), await instead.head()]).toEqual([id + 1, last + 2])
+  await instead.close()
 })
 
 const HOOK = "https://one.example/hook"

@@ -298,3 +298,27 @@ test("an item whose time comes, and one that another program moves, are found", 
   }
   expect((await store.claim(tags, taking))?.item.id).toBe(first + 99)
 })
+
+test("after a pause all items are found again, also those that were looked for meanwhile", async () => {
+  await using opened = await openSqlite()
+  const { store } = opened
+  const first = await addSets(store)
+  expect((await store.nextWaiting(TAGS))?.id).toBe(first + 1)
+  await store.pause()
+  expect(await store.claim(TAGS, taking)).toBeNull()
+  await store.resume()
+  expect((await store.claim(TAGS, taking))?.item.id).toBe(first + 1)
+})
+
+test("an item whose time comes while nothing can be stored is claimed once something can", async () => {
+  let nowMs = START_MS
+  using faults = new Faults()
+  await using opened = await openSqlite(() => nowMs)
+  const { store } = opened
+  const id = await added(store, { available_at: new Date(nowMs + 1000).toISOString() })
+  nowMs += 1000
+  faults.break()
+  expect(await codeOf(store.claim([], taking))).toBe("unavailable")
+  faults.mend()
+  expect((await store.claim([], taking))?.item.id).toBe(id)
+})
