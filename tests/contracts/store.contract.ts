@@ -315,6 +315,13 @@ export function storeWrites(name: string, open: Open): void {
     await store.place(third, first, placed)
     expect(await aheadOf(first, third)).toBeNull()
     expect(await aheadOf(second, first)).toBe(first - 1)
+    // A move sees what the moves before it have done, also with another write between them.
+    const moves = await Promise.all([
+      store.place(second, third, placed),
+      put(store, third, { message: "between" }),
+      store.place(first, third, placed),
+    ])
+    expect([moves[0].item.turn, moves[2].item.turn]).toEqual([first - 2, first - 1.5])
   })
 
   test(`${name}: an idempotency key answers the first answer again for 24 hours, and adds nothing`, async () => {

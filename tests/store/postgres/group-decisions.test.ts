@@ -87,7 +87,10 @@ test("an item that an earlier write of the group has delayed or deleted is not c
     const decisions = new GroupDecisions(clock)
     decisions.read(row(1), true)
     expect(claimable(decisions)).toEqual({ ok: true, value: 7 })
-    decisions.decide(7, change)
+    const { deleted = false } = decisions.decide(7, change)
+    expect(claimable(decisions)).toEqual({ ok: true, value: undefined })
+    if (deleted) continue
+    decisions.decide(7, ({ item, work }) => ({ item: { ...item, title: "another" }, work }))
     expect(claimable(decisions)).toEqual({ ok: true, value: undefined })
   }
 })

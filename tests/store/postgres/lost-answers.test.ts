@@ -18,9 +18,16 @@ function played(
   append: (sent: number) => { readonly me: number; readonly kept: string },
   notes: readonly Note[] = [],
 ) {
-  const asked = { groups: 0, entries: 0, marks: [] as unknown[], forgotten: [] as unknown[] }
+  const asked = {
+    groups: 0,
+    entries: 0,
+    marks: [] as unknown[],
+    forgotten: [] as unknown[],
+    transactions: [] as string[],
+  }
   const ask = async (text: string, parameters: readonly unknown[] = []): Promise<unknown[]> => {
     if (text === APPEND) return [{ ...append((asked.groups += 1)), head: 0, now: 0 }]
+    if (text === "BEGIN" || text === "ROLLBACK") asked.transactions.push(text)
     if (text.startsWith("SELECT no")) return notes.filter(({ no }) => parameters.slice(1).includes(no))
     if (text.startsWith("DELETE FROM groups")) asked.forgotten.push(parameters[1])
     if (!text.includes("INSERT INTO instances")) return []
@@ -45,7 +52,7 @@ function played(
     new RolledBackCheck(0, ignore),
     new DatabaseClock(ignore),
   )
-  return { asked, send: () => fence.send([], 0, 0) }
+  return { asked, fence, send: () => fence.send([], 0, 0) }
 }
 
 /** The answer to the first group comes, and that to the second is lost. */
@@ -95,4 +102,13 @@ test("the notes of earlier groups are removed after each five hundred", async ()
   const { send, asked } = played(() => ({ me: 1, kept: "[]" }))
   for (let group = 0; group < 1001; group += 1) await send()
   expect(asked.forgotten).toEqual([500, 1000])
+})
+
+test("a transaction that is begun again, because its first read failed, is rolled back before, and once", async () => {
+  const { asked, fence } = played(secondIsLost)
+  await fence.begin()
+  await fence.begin()
+  await fence.rollBack()
+  await fence.rollBack()
+  expect(asked.transactions).toEqual(["BEGIN", "ROLLBACK", "BEGIN", "ROLLBACK"])
 })
