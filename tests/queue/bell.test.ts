@@ -8,6 +8,7 @@ import { LearnedDurations } from "../../src/queue/learned-durations.ts"
 import { Queue } from "../../src/queue/queue.ts"
 import { WaitingClaims } from "../../src/queue/waiting-claims.ts"
 import { Workers } from "../../src/queue/workers.ts"
+import type { Items } from "../../src/store/contract/items.ts"
 import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { temporaryFolder } from "../server.ts"
 
@@ -225,4 +226,17 @@ test("a claim hears of an item that is added while the items of claims are searc
   await bell?.rung
   expect(looks).toBe(2)
   await store.close()
+})
+
+test("a claim hears the bell although one with the same tags that was answered before ends only now", async () => {
+  const items: unknown = { nextWaiting: async () => ({}) }
+  const claims = new WaitingClaims(items as Items, { onError: () => undefined })
+  const { signal } = new AbortController()
+  const answered = claims.bell(["a"], signal)
+  claims.ringAll()
+  await answered?.rung
+  using waits = claims.bell(["a"], signal)
+  answered?.[Symbol.dispose]()
+  claims.look()
+  await waits?.rung
 })

@@ -140,7 +140,11 @@ async function prepared(
   }
 }
 
-const tooFew = (free: number): string | undefined =>
+/**
+ * What to say of a database with so many free connections beside the one that asks; undefined if they suffice for a
+ * server.
+ */
+export const tooFew = (free: number): string | undefined =>
   free + 1 >= CONNECTIONS
     ? undefined
     : `PostgreSQL has ${free} connections left, and a server takes up to ${CONNECTIONS}: raise its max_connections`

@@ -163,6 +163,11 @@ test.skipIf(whyNoPostgres !== undefined)(
     }
     proxy.decide = () => "pass"
     await expect(moveUp(file, url.href)).rejects.toThrow("is not empty")
+    const moved = await PostgresStore.open(database.url)
+    // The numbers of a table that was empty begin with 1.
+    const token = { hash: "aa", label: "wall", role: "viewer", item: null, expires_at: null } as const
+    expect((await moved.access.addToken(token)).id).toBe(1)
+    await moved.close()
   },
 )
 

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 
 import { SQL } from "bun"
 
-import { explainedStart } from "../../../src/store/postgres/open.ts"
+import { explainedStart, tooFew } from "../../../src/store/postgres/open.ts"
 
 const ADDRESS = "postgres://user:secret@db.example/queue"
 
@@ -26,4 +26,9 @@ test.each([
   const explained = String(explainedStart(error, ADDRESS))
   expect(explained).toContain(said)
   expect(explained).not.toContain("secret")
+})
+
+test("a server that takes seven connections is warned when six more than its first are not free", () => {
+  expect(tooFew(6)).toBeUndefined()
+  expect(tooFew(5)).toContain("has 5 connections left")
 })
