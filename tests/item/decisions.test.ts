@@ -21,6 +21,7 @@ import { OWN_MESSAGES } from "../../src/item/own-messages.ts"
 import { placed } from "../../src/item/reorder.ts"
 import { reported } from "../../src/item/report.ts"
 import { checkUnderWay } from "../../src/item/same-attempt.ts"
+import { stalled } from "../../src/item/stalled.ts"
 import { endOrStatus, standingOf } from "../../src/item/state-in-one-word.ts"
 import { IDLE, type Stored } from "../../src/item/stored.ts"
 import { updateOf } from "../../src/item/update.ts"
@@ -295,7 +296,11 @@ test("a render that goes on after its lease ran out, or after a restore, is as l
   }
   // It was given back, so it begins again.
   const back = released(held, "a", at(60_000))
-  expect(claimed(back, { ...BY, former: "a" }, at(180_000)).item.started_at).toBe(at(180_000).time)
+  const again = claimed(back, { ...BY, former: "a" }, at(180_000))
+  expect(again.item.started_at).toBe(at(180_000).time)
+  // Its worker may have gone on all the same, so nothing is learned from how long it takes.
+  expect(again.work.course?.unwatchedMs).toBe(Number.MAX_SAFE_INTEGER)
+  expect(claimed(back, BY, at(180_000)).work.course).toBeNull()
 })
 
 test("the same steps declared again change nothing that a viewer sees, and leave the step that was begun", () => {
@@ -307,4 +312,12 @@ test("the same steps declared again change nothing that a viewer sees, and leave
   const others = stepsDeclared(begun, "a", ["Video"], at(3))
   expect(others).toMatchObject({ item: { steps: ["Video"], step: null }, work: { steps_begun: 0 } })
   expect(others.quiet).toBeUndefined()
+})
+
+test("how much of its time is over stays known of an item that stalls, and how much is left does not", () => {
+  const { item, work } = claimed(NEW, BY, at(0))
+  const left = { eta_seconds: 5, eta_low_seconds: 1, eta_high_seconds: 9, eta_runs: 2 }
+  const unknown = { eta_seconds: null, eta_low_seconds: null, eta_high_seconds: null, eta_runs: 0 }
+  const still = stalled({ item: { ...item, time_progress: 12.5, ...left }, work }, at(125_000))
+  expect(still.item).toMatchObject({ stalled: true, time_progress: 12.5, ...unknown })
 })

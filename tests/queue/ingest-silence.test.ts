@@ -21,7 +21,12 @@ const { item } = claimed(
 )
 
 /** An ingest whose connection stays open, because a peer that lost its power does not close it. */
-function listening(renderer: RendererName, now: () => number, onRenewed: () => void) {
+function listening(
+  renderer: RendererName,
+  now: () => number,
+  onRenewed: () => void,
+  turns = new IngestTurns(),
+) {
   const standing = (): Promise<{
     directive: "continue"
     item: QueueItem
@@ -35,7 +40,7 @@ function listening(renderer: RendererName, now: () => number, onRenewed: () => v
   const workers = { report: standing, heartbeat: standing, complete: standing, fail: standing }
   const queue = { get: () => Promise.resolve(item), update: () => Promise.resolve(item) }
   const known = { id: 7, token: "a", renderer, total: 60, bars: undefined, span: undefined, underWay: item }
-  const ingest = new Ingest({ workers, queue, turns: new IngestTurns() }, { ...known, now })
+  const ingest = new Ingest({ workers, queue, turns }, { ...known, now })
   const output = new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, { highWaterMark: 1 })
   const writer = output.writable.getWriter()
   const ended = ingest.listen(output.readable).then(
@@ -281,4 +286,20 @@ test("what a renderer has printed is not kept in memory until its end", async ()
 test("an ffmpeg that has said nothing of how far it is may be silent for no longer than one in the middle", () => {
   expect(longestSilenceMs("ffmpeg", null)).toBe(longestSilenceMs("ffmpeg", 0.5))
   expect(longestSilenceMs("ffmpeg", null)).toBeLessThan(longestSilenceMs("ffmpeg", 1))
+})
+
+test("an output waits for its turn once, however much of it comes meanwhile", async () => {
+  let asked = 0
+  const turns = new IngestTurns()
+  turns.take = () => void (asked += 1)
+  const { ingest, ended, print } = listening(
+    "ffmpeg",
+    () => 0,
+    () => undefined,
+    turns,
+  )
+  for (let second = 1; second <= 3; second += 1) await print(at(second))
+  expect(asked).toBe(1)
+  ingest.stop(new Error("over"))
+  expect(await ended).toBe("over")
 })
