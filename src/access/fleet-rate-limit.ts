@@ -105,7 +105,7 @@ export class FleetRateLimit {
   async #ask(client: string, own: Allowance, rate: Rate): Promise<void> {
     try {
       const { units, waitMs } = await this.#buckets.take(client, own.waiting, rate)
-      own.units += units
+      own.units = units
       own.untilMs = this.#steadyMs() + KEPT_MS
       own.waitMs = units > 0 ? 0 : Math.max(1, waitMs)
     } catch (error) {

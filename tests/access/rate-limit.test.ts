@@ -84,3 +84,11 @@ test("in any time, no client gets more than its burst and the units that came ba
     ),
   )
 })
+
+test("a debt grows with each unit that is owed, and to what is repaid in the longest wait at most", () => {
+  const debts = new RateLimit({ perSecond: 2, burst: 1 })
+  const waits = Array.from({ length: 6 }, () => debts.owe("a", 2000, 0))
+  expect(waits).toEqual([0, 500, 1000, 1500, 2000, 2000])
+  expect(debts.owe("a", 2000, 1000)).toBe(1500)
+  expect(debts.owe("b", 2000, 1000)).toBe(0)
+})

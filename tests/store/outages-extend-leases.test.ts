@@ -96,3 +96,12 @@ test("outages that other instances have counted are known too, in the order of t
   outages.learn(counted)
   expect([outages.known, outages.isUnderWay, outages.endedMs]).toEqual([all, false, 20_000])
 })
+
+test("a commit that takes more than two seconds is an outage that is over with it", () => {
+  const outages = new Outages()
+  outages.end(20_000, 22_000)
+  expect([outages.isUnderWay, outages.uncountedMs(30_000)]).toEqual([false, 0])
+  outages.end(30_000, 32_001)
+  expect([outages.isOver, outages.uncountedMs(40_000)]).toEqual([true, 2001])
+  expect(outages.endingAt(40_000)).toEqual({ sinceMs: 30_000, endedMs: 32_001 })
+})
