@@ -299,17 +299,6 @@ test("an item whose time comes, and one that another program moves, are found", 
   expect((await store.claim(tags, taking))?.item.id).toBe(first + 99)
 })
 
-test("after a pause all items are found again, also those that were looked for meanwhile", async () => {
-  await using opened = await openSqlite()
-  const { store } = opened
-  const first = await addSets(store)
-  expect((await store.nextWaiting(TAGS))?.id).toBe(first + 1)
-  await store.pause()
-  expect(await store.claim(TAGS, taking)).toBeNull()
-  await store.resume()
-  expect((await store.claim(TAGS, taking))?.item.id).toBe(first + 1)
-})
-
 test("an item whose time comes while nothing can be stored is claimed once something can", async () => {
   let nowMs = START_MS
   using faults = new Faults()
