@@ -105,5 +105,10 @@ export function storeOutages(name: string, open: Open): void {
     expect(await store.claim([], taking("b"))).toBeNull()
     now += 1
     expect(await idOf(store.claim([], taking("b")))).toBe(id)
+    // The other one may be claimed by now, so a later outage delays it no more.
+    store.outages.begin(now)
+    now += 10_000
+    await store.alive()
+    expect((await store.item(kept)).available_at).toBe(new Date(START_MS + 110_000).toISOString())
   })
 }

@@ -43,6 +43,13 @@ test("an output with an offset has its sender's positions, and is taken to its e
   expect(kept.pieces).toEqual([{ from: 50, to: 63, text: "red\n" }])
 })
 
+test("output that is sent again ends where it had ended before, if that is further", async () => {
+  const stored = { attempt: 1, end: 500 }
+  const writer = new OutputWriter(async () => stored, 1_000_000, 50)
+  writer.push(bytes("again\n"))
+  expect(await writer.end()).toEqual(stored)
+})
+
 test("output that comes faster than it is stored loses its oldest part, and one request is one write", async () => {
   const kept = new Kept()
   const writer = new OutputWriter(kept.store, 1000, 0)

@@ -180,3 +180,18 @@ test("a report that is refused because the database is full shows that its worke
     expect((await store.item(id)).status).toBe("processing")
   }
 })
+
+test("the item of a start that was drained is its last, and that of a later start of the worker is not", async () => {
+  await using server = opened()
+  const { store, workers } = server
+  const signal = AbortSignal.abort()
+  const claim = async (instance: string): Promise<boolean | undefined> => {
+    const leased = await workers.claim({ worker: "box", leaseMs: 10_000, tags: [], instance }, signal)
+    if (instance === "first start") workers.setDraining("box", true)
+    return leased ? (await workers.heartbeat(leased.item.id, leased.lease.token)).isDraining : undefined
+  }
+  await added(store)
+  await added(store)
+  expect(await claim("first start")).toBe(true)
+  expect(await claim("second start")).toBe(false)
+})

@@ -112,3 +112,13 @@ test("a transaction that is begun again, because its first read failed, is rolle
   await fence.rollBack()
   expect(asked.transactions).toEqual(["BEGIN", "ROLLBACK", "BEGIN", "ROLLBACK"])
 })
+
+test("an instance that is shut out after an answer was lost notes its group before it decides again", async () => {
+  const { send, asked } = played(
+    (sent) => (sent === 3 ? { me: 0, kept: "[]" } : secondIsLost(sent)),
+    [{ no: 1, kept: "[1]" }],
+  )
+  await send()
+  expect(await send()).toEqual(new Set())
+  expect(asked.marks).toEqual([0, null, 1])
+})

@@ -9,7 +9,7 @@ import type { Store } from "../../../src/store/contract/store.ts"
 import { type Candidate, needsOf } from "../../../src/store/sqlite/claim-by-tags.ts"
 import { SqliteStore } from "../../../src/store/sqlite/sqlite.ts"
 import { type WaitingItems, WaitingSets } from "../../../src/store/sqlite/waiting-sets.ts"
-import { added, codeOf, START_MS } from "../../contracts/store.contract.ts"
+import { added, codeOf, put, START_MS } from "../../contracts/store.contract.ts"
 import { temporaryFolder } from "../../server.ts"
 import { Faults } from "./faults.ts"
 import { openSqlite } from "./open.ts"
@@ -310,4 +310,16 @@ test("an item whose time comes while nothing can be stored is claimed once somet
   expect(await codeOf(store.claim([], taking))).toBe("unavailable")
   faults.mend()
   expect((await store.claim([], taking))?.item.id).toBe(id)
+})
+
+test("an item that waits for another attempt is found, although no other one needs its tags", async () => {
+  await using opened = await openSqlite()
+  const { store } = opened
+  const first = await addSets(store)
+  const id = await added(store, { tags: ["only"], priority: 8 })
+  const tags = ["only", ...TAGS]
+  expect((await store.claim(tags, taking))?.item.id).toBe(id)
+  expect((await store.nextWaiting(tags))?.id).toBe(first + 1)
+  await put(store, id, { status: "retrying" })
+  expect((await store.nextWaiting(tags))?.id).toBe(id)
 })
