@@ -5,6 +5,7 @@ import { changed } from "../../src/item/change-by-put.ts"
 import { changesIn } from "../../src/item/changes-in-whole-item.ts"
 import { stepBegun, stepsDeclared } from "../../src/item/declared-steps.ts"
 import type { Report } from "../../src/item/item.ts"
+import { REVOKED } from "../../src/item/lease-token.ts"
 import {
   claimed,
   completed,
@@ -320,4 +321,16 @@ test("how much of its time is over stays known of an item that stalls, and how m
   const unknown = { eta_seconds: null, eta_low_seconds: null, eta_high_seconds: null, eta_runs: 0 }
   const still = stalled({ item: { ...item, time_progress: 12.5, ...left }, work }, at(125_000))
   expect(still.item).toMatchObject({ stalled: true, time_progress: 12.5, ...unknown })
+})
+
+test("a verdict under a revoked lease learns that it was revoked, also after the item was taken back", () => {
+  const held = claimed(NEW, BY, at(0))
+  const revoked = { ...held, work: { ...held.work, lease_token: `${REVOKED}a`, lease_expires_at: 0 } }
+  const free = rescued(revoked, 5, at(1))
+  const failure = { error_message: "no", retryable: true, retryInMs: 0 }
+  for (const stored of [revoked, free]) {
+    expect(() => completed(stored, "a", {}, at(2))).toThrow("was revoked")
+    expect(() => failed(stored, "a", failure, at(2))).toThrow("was revoked")
+    expect(() => released(stored, "a", at(2))).toThrow("was revoked")
+  }
 })

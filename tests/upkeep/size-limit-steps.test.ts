@@ -35,6 +35,20 @@ test("a step after which no less is used rests, too, once the limit is no longer
   expect([sizes, rests]).toEqual([[1000], 3])
 })
 
+test("above the limit a step rests if less is used after it, and not if writers have added as much", async () => {
+  let used = 3000
+  const rests: number[] = []
+  const steps = [2900, 2900, 2800]
+  const purge = async (): Promise<number> => {
+    const next = steps.shift()
+    used = next ?? used
+    return next === undefined ? 0 : 1
+  }
+  const size = async () => ({ used, wal: 0, free: 0 })
+  await limited({ size, purge }, { sleep: async () => void rests.push(used) }).round()
+  expect(rests).toEqual([2900, 2800])
+})
+
 test("a database that was above its limit is full at the limit again, once no more room is made", async () => {
   let used = 3000
   let filled = 0

@@ -41,6 +41,16 @@ test("an item waits for a worker that has its tags, and others pass it by", () =
   expect(startsOf([slot(0)], waiting)).toEqual({ 2: 0 })
 })
 
+test("a worker of which nobody knows when it is free lets only such items start sooner as it can take", () => {
+  const lowsOf = (tags: readonly string[]): number[] =>
+    forecast(
+      [slot(20, ["gpu"]), { worker: "box", tags, free: undefined }],
+      [item(1, 5, { tags: ["gpu"] })],
+      9,
+    ).starts.map(({ low }) => low)
+  expect([lowsOf(["gpu"]), lowsOf(["4k"])]).toEqual([[0], [20]])
+})
+
 test("a delayed item starts no sooner, and meanwhile others do", () => {
   expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 }), item(2, 20)])).toEqual({ 1: 20, 2: 0 })
   expect(startsOf([slot(0)], [item(1, 5, { availableIn: 8 })])).toEqual({ 1: 8 })
