@@ -32,7 +32,8 @@ test.each([
 
 test("a receiver knows a delivery again that is repeated after a restore, and confuses none of other histories with it", async () => {
   using receiver = new Receiver()
-  const delivery = { url: receiver.url, data: '{"queue_id":1}', notice: "failed", update_id: 2 } as const
+  const dataOf = (queueId: number): string => `{"title":"${"x".repeat(500)}","queue_id":${queueId}}`
+  const delivery = { url: receiver.url, data: dataOf(1), notice: "failed", update_id: 2 } as const
   const options = {
     secret: undefined,
     userAgent: "test",
@@ -41,7 +42,7 @@ test("a receiver knows a delivery again that is repeated after a restore, and co
   }
   await post(delivery, { ...options, historyId: "one" })
   await post(delivery, { ...options, historyId: "restored" })
-  await post({ ...delivery, data: '{"queue_id":3}' }, { ...options, historyId: "other" })
+  await post({ ...delivery, data: dataOf(3) }, { ...options, historyId: "other" })
   const [before, after, other] = receiver.ids
   expect(after).toBe(before ?? "none")
   expect(other).not.toBe(before)
