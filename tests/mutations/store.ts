@@ -139,4 +139,69 @@ export const STORE: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/sqlite/group-commit.ts",
+    ["tests/store/sqlite/group-commit.test.ts"],
+    [
+      [
+        "writes that wait for another program's lock are left behind by a close",
+        "    const begun = await this.#beginWithin(BUSY_LIMIT_MS)\n    const writes = this.#waiting\n    this.#waiting = []\n",
+        "    const writes = this.#waiting\n    this.#waiting = []\n    const begun = await this.#beginWithin(BUSY_LIMIT_MS)\n",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/sqlite/due-items.ts",
+    ["tests/store/sqlite/waiting-sets.test.ts"],
+    [
+      [
+        "once a release could not be stored, no later one is tried",
+        ".finally(() => (this.#batch = undefined))",
+        ".then(() => (this.#batch = undefined))",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/group-decisions.ts",
+    ["tests/store/postgres/group-decisions.test.ts"],
+    [
+      [
+        "a second change in one group makes a delayed item claimable",
+        "isMoved ? steadyOf(item.available_at, moment) : row.availableMs",
+        "isMoved ? steadyOf(item.available_at, moment) : null",
+      ],
+      [
+        "a claim whose item another server has taken finds none",
+        "this.#isOpen = ids.some((id) => this.rows.get(id)?.change === undefined)",
+        "this.#isOpen = false",
+      ],
+    ],
+  ),
+  ...of(
+    "src/store/postgres/faults.ts",
+    ["tests/store/postgres/faults.test.ts"],
+    [["a write that breaks a constraint fails its whole group", "/^2[23]|^54/", "/^22|^54/"]],
+  ),
+  ...of(
+    "src/queue/waiting-claims.ts",
+    ["tests/queue/bell.test.ts"],
+    [
+      [
+        "an answered claim takes the bell from a later one with its tags",
+        "group.rings.size === 0 && this.#groups.get(key) === group)",
+        "group.rings.size === 0)",
+      ],
+    ],
+  ),
+  ...of(
+    "src/queue/workers.ts",
+    ["tests/queue/rescue-and-stall.test.ts"],
+    [
+      [
+        "a drain stops a later start of its worker, too",
+        "this.presence.took(change.item.id, tags, instance)",
+        "this.presence.took(change.item.id, tags)",
+      ],
+    ],
+  ),
 ]
