@@ -48,7 +48,7 @@ test("after a restore the updates that are there are counted, not the numbers th
 test("a backup that is restored where no database was, or one with lower numbers, goes on with its own numbers", async () => {
   using folder = temporaryFolder()
   const at = (name: string): string => join(folder.path, name)
-  const [path, backup, empty] = [at("test.db"), at("backup.db"), at("empty.db")]
+  const [path, backup, empty, younger] = [at("test.db"), at("backup.db"), at("empty.db"), at("younger.db")]
   const store = new SqliteStore(path)
   const id = await added(store)
   const last = await store.head()
@@ -59,7 +59,6 @@ test("a backup that is restored where no database was, or one with lower numbers
   expect(await added(restored)).toBe(id + 1)
   expect(await restored.head()).toBe(last + 2)
   await restored.close()
-  const younger = at("younger.db")
   await new SqliteStore(younger).close()
   await restoreDatabase(younger, backup)
   const instead = new SqliteStore(younger)
