@@ -105,3 +105,11 @@ test("a commit that takes more than two seconds is an outage that is over with i
   expect([outages.isOver, outages.uncountedMs(40_000)]).toEqual([true, 2001])
   expect(outages.endingAt(40_000)).toEqual({ sinceMs: 30_000, endedMs: 32_001 })
 })
+
+test("of failures that follow each other an outage counts from the first", () => {
+  const outages = endedAt(20_000)
+  outages.begin(41_000)
+  outages.begin(40_000)
+  outages.begin(42_000)
+  expect(outages.endingAt(50_000)).toEqual({ sinceMs: 40_000, endedMs: 50_000 })
+})

@@ -321,7 +321,7 @@ test("a restore that fails at its last step puts the database back, with its log
   await Bun.write(path, "no database")
   await Bun.write(`${path}-wal`, "its log")
   rmSync(`${path}-shm`, { force: true })
-  const files = readdirSync(folder.path)
+  const files = readdirSync(folder.path).sort()
   // It is called directly before the last step, which cannot remove a folder.
   const swept = [100, 1, 0]
   using _ = spyOn(SqliteStore.prototype, "sweep").mockImplementation(async () => {
@@ -331,7 +331,7 @@ test("a restore that fails at its last step puts the database back, with its log
   await expect(restoreDatabase(path, backup)).rejects.toThrow(`${backup} was not restored to ${path}: `)
   expect(swept).toEqual([])
   rmdirSync(`${path}-shm`)
-  expect(readdirSync(folder.path)).toEqual(files)
+  expect(readdirSync(folder.path).sort()).toEqual(files)
   expect(await Bun.file(path).text()).toBe("no database")
   expect(await Bun.file(`${path}-wal`).text()).toBe("its log")
 })
