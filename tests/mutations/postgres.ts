@@ -223,8 +223,8 @@ export const POSTGRES: readonly Mistake[] = [
       ],
       [
         "a connection to a standby is kept while another server takes writes",
-        'if (is === "off") return\n',
-        'if (is === "off") continue\n',
+        'if (is === "off" || (',
+        "if ((",
       ],
       [
         "what the server has undone fails at once",

@@ -274,8 +274,19 @@ export const STORING: readonly Mistake[] = [
     ["tests/store/postgres/connections.test.ts"],
     [
       [
+        "a write that a read-only server does not take holds up all reads",
+        "isReadOnly(error) && (await this.#canBeRead())",
+        "false",
+      ],
+      ["reads are answered by a standby", '(is) => is === "on",', '(is) => is !== "off",'],
+      [
+        "after an outage reads wait for a server that takes writes",
+        ' || (is === "on" && this.#options.isForReads)',
+        "",
+      ],
+      [
         "a connection that leads to a standby is kept",
-        "        if (isReadOnly(error)) this.#renew(this.#sql)\n",
+        "        if (isReadOnly(error) && !canBeRead) this.#renew(this.#sql)\n",
         "",
       ],
     ],

@@ -31,8 +31,9 @@ export const LIMIT_MS = 5000
  * does not pass this setting on.
  */
 export const STATEMENT_MS = LIMIT_MS - 500
-/** Whether a standby answers, or a pooler. */
-const WHO_ANSWERS = `SELECT CASE WHEN setting = '${STATEMENT_MS}' THEN current_setting('transaction_read_only') ELSE 'pooler' END AS is
+/** Whether a standby answers, or a pooler, or a server that takes no writes (`on`) or does (`off`). */
+const WHO_ANSWERS = `SELECT CASE WHEN setting <> '${STATEMENT_MS}' THEN 'pooler' WHEN pg_is_in_recovery() THEN 'standby'
+    ELSE current_setting('transaction_read_only') END AS is
   FROM pg_settings WHERE name = 'statement_timeout'`
 /** How long a read or a write is tried again while the server is away. */
 export const PATIENCE_MS = 8000
@@ -51,6 +52,11 @@ export interface ConnectionsOptions {
    * has come.
    */
   readonly onDoubt: (ageMs: number, isAnswered: boolean) => void
+  /**
+   * Whether reads go on while the server takes no writes, unless it is a standby, which may lack what viewers have seen.
+   * Absent for no: everything waits for a server that takes writes.
+   */
+  readonly isForReads?: boolean
 }
 
 /** A query that drizzle has prepared. */
@@ -148,13 +154,23 @@ export class PostgresConnections {
         if (error instanceof AppError || !isOfDatabase(error)) throw withoutStatement(error)
         if (isUnable(error)) throw unable(error)
         if (!isConnectionLost(error) && !isUndone(error)) throw new StatementError(error)
-        if (isReadOnly(error)) this.#renew(this.#sql)
+        const canBeRead = isReadOnly(error) && (await this.#canBeRead())
+        if (isReadOnly(error) && !canBeRead) this.#renew(this.#sql)
         const untilMs = this.#untilMs(sinceMs, lastMs)
         if (this.#isDraining || performance.now() >= untilMs) throw unreachable(error)
-        if (isConnectionLost(error)) await this.#found(untilMs, error)
+        if (isConnectionLost(error) && !canBeRead) await this.#found(untilMs, error)
         else await Bun.sleep(backoff(RETRY, tries))
       }
     }
+  }
+
+  /** Whether reads go on: then a write that the server does not take waits by itself. */
+  async #canBeRead(): Promise<boolean> {
+    if (!this.#options.isForReads) return false
+    return await this.#whoAnswers(this.#sql).then(
+      (is) => is === "on",
+      () => false,
+    )
   }
 
   #untilMs(sinceMs: number, endMs: number): number {
@@ -188,7 +204,7 @@ export class PostgresConnections {
     return this.#inTime(pool, send)
   }
 
-  /** Who answers on a pool: `on` for a server that takes no writes, else `off`. @throws the error of a pooler */
+  /** Who answers on a pool: see `WHO_ANSWERS`. @throws the error of a pooler */
   async #whoAnswers(pool: SQL): Promise<string> {
     try {
       const [row] = await this.#inTime<{ is: string }[]>(pool, () => pool.unsafe(WHO_ANSWERS))
@@ -232,14 +248,14 @@ export class PostgresConnections {
     throw unreachable(this.#lost)
   }
 
-  /** Tries until the server answers and accepts writes. */
+  /** Tries until the server answers and accepts writes, or can be read. */
   async #probe(): Promise<void> {
     for (let tries = 0; !this.#isClosed; tries += 1) {
       await Bun.sleep(backoff(RETRY, tries))
       try {
         const is = await this.#whoAnswers(this.#sql)
-        if (is === "off") return
-        if (is === "on") this.#lost = new StatementError(serverError(READ_ONLY))
+        if (is === "off" || (is === "on" && this.#options.isForReads)) return
+        if (is !== "") this.#lost = new StatementError(serverError(READ_ONLY))
       } catch (error) {
         if (!isConnectionLost(error)) return
         this.#lost = new StatementError(error)

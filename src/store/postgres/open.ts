@@ -100,7 +100,11 @@ export async function openPostgres(
 ): Promise<Opened> {
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
   const writing = new PostgresConnections({ open: (onReopened) => pool(url, 1, onReopened), onDoubt })
-  const reading = new PostgresConnections({ open: (onReopened) => pool(url, READERS, onReopened), onDoubt })
+  const reading = new PostgresConnections({
+    open: (onReopened) => pool(url, READERS, onReopened),
+    onDoubt,
+    isForReads: true,
+  })
   const database = shownDatabase(url)
   const waiting = setTimeout(
     () => onWaiting({ database, seconds: START_MS / 1000, code: writing.lostBy ?? "" }),

@@ -149,6 +149,63 @@ test("a connection to a server that stays a standby is left: the name may lead t
   expect(opened).toBe(3)
 })
 
+/** A pool of connections to a server that takes no writes; `whoAnswers` is asked who answers on it. */
+function readOnlyPool(whoAnswers: () => string): SQL {
+  const fake = {
+    async unsafe(text: string): Promise<unknown[]> {
+      if (text.includes("transaction_read_only")) return [{ is: whoAnswers() }]
+      if (text.startsWith("SELECT")) return [{ n: 1 }]
+      throw new SQL.PostgresError("read only", { code: "ERR_POSTGRES_SERVER_ERROR", errno: "25006" })
+    },
+    close: async () => undefined,
+  }
+  // A link uses only these methods of the pool.
+  return fake as unknown as SQL
+}
+
+test("a write that a server does not take leaves the connections of reads open, but not those to a standby", async () => {
+  for (const [is, isForReads, lostBy] of [
+    ["on", true, undefined],
+    ["standby", true, "25006"],
+    ["on", false, "25006"],
+  ] as const) {
+    let [opened, asked] = [0, 0]
+    const open = (): SQL => {
+      opened += 1
+      return readOnlyPool(() => {
+        asked += 1
+        return is
+      })
+    }
+    const link = new PostgresConnections({ open, onDoubt: () => undefined, isForReads })
+    const write = link.run("UPDATE").catch(reasonOf)
+    while (asked < 5) await Bun.sleep(5)
+    expect([link.lostBy, opened === 1]).toEqual([lostBy, lostBy === undefined])
+    link.drain()
+    await link.close()
+    expect(await write).toContain("takes no writes now")
+  }
+})
+
+test("after an outage reads go on at a server that takes no writes", async () => {
+  let asked = 0
+  const answers = readOnlyPool(() => "on")
+  const fake = {
+    unsafe: async (text: string) => {
+      asked += 1
+      if (asked === 1) throw GONE
+      return await answers.unsafe(text)
+    },
+    close: async () => undefined,
+  }
+  const link = new PostgresConnections({
+    open: () => fake as unknown as SQL,
+    onDoubt: () => undefined,
+    isForReads: true,
+  })
+  expect(await link.run<{ n: number }>("SELECT 1 AS n")).toEqual([{ n: 1 }])
+})
+
 test("all connections are left if one of them leads to a standby, though another one leads to a server that takes writes", async () => {
   let opened = 0
   const open = (): SQL => {

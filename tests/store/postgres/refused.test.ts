@@ -190,33 +190,40 @@ withPostgres(
   },
 )
 
-withPostgres("a server that takes no writes for a while delays them, and loses none", async () => {
-  const { run } = await postgres()
-  await using opened = await openStore()
-  const { store } = opened
-  const id = await added(store)
-  const setReadOnly = async (is: "on" | "off"): Promise<void> => {
-    await run(`ALTER SYSTEM SET default_transaction_read_only = ${is}`)
-    await run("SELECT pg_reload_conf()")
-  }
-  await setReadOnly("on")
-  try {
-    while (
-      (await run("SHOW default_transaction_read_only").then(([row]) => JSON.stringify(row))).includes("off")
-    );
-    // The control: the client alone.
-    await using client = new SQL({ url: opened.url, max: 1 })
-    expect(await stateOfFailure(client.unsafe("UPDATE history SET pruned = 0"))).toBe("25006")
-    const waits = put(store, id, { message: "stored in the end" })
-    expect(await Promise.race([waits, Bun.sleep(1500).then(() => "waits")])).toBe("waits")
-    expect(store.faults()).toEqual(["database_unwritable"])
-    await setReadOnly("off")
-    expect((await waits).message).toBe("stored in the end")
-    expect(store.faults()).toEqual([])
-  } finally {
-    await setReadOnly("off")
-  }
-})
+withPostgres(
+  "a server that takes no writes for a while delays them, loses none, and is still read",
+  async () => {
+    const { run } = await postgres()
+    await using opened = await openStore()
+    const { store } = opened
+    const id = await added(store)
+    const setReadOnly = async (is: "on" | "off"): Promise<void> => {
+      await run(`ALTER SYSTEM SET default_transaction_read_only = ${is}`)
+      await run("SELECT pg_reload_conf()")
+    }
+    await setReadOnly("on")
+    try {
+      while (
+        (await run("SHOW default_transaction_read_only").then(([row]) => JSON.stringify(row))).includes("off")
+      );
+      // The control: the client alone.
+      await using client = new SQL({ url: opened.url, max: 1 })
+      expect(await stateOfFailure(client.unsafe("UPDATE history SET pruned = 0"))).toBe("25006")
+      const waits = put(store, id, { message: "stored in the end" })
+      const pauses = store.pause()
+      expect(await Promise.race([waits, pauses, Bun.sleep(1500).then(() => "waits")])).toBe("waits")
+      expect(store.faults()).toEqual(["database_unwritable"])
+      expect((await store.item(id)).message).toBe("Queue item created")
+      await setReadOnly("off")
+      expect((await waits).message).toBe("stored in the end")
+      const pausedAt = await pauses
+      expect(await store.pausedAt()).toBe(pausedAt)
+      expect(store.faults()).toEqual([])
+    } finally {
+      await setReadOnly("off")
+    }
+  },
+)
 
 const bouncer = whyNoPostgres === undefined ? found("pgbouncer") : null
 
