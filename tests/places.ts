@@ -143,7 +143,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     packages: ["node:crypto", "node:dns/promises", "node:http", "node:https", "node:tls"],
   },
   "doctor/disk": {
-    own: ["doctor", "store/sqlite/database-path", "text"],
+    own: ["doctor", "store/sqlite/database-path", "store/sqlite/open", "text"],
     packages: ["node:fs", "node:path"],
   },
   "doctor/machine": {

@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync, lstatSync, realpathSync, statfsSync,
 import { dirname } from "node:path"
 
 import { DATABASE_PARTS, realPathOf } from "../store/sqlite/database-path.ts"
+import { refusalOfFile } from "../store/sqlite/open.ts"
 import { printable, sizeWords } from "../text.ts"
 import { faulty, type Finding, good, note, unknown } from "./finding.ts"
 
@@ -87,7 +88,10 @@ function deadLink(folder: string, file: string): string | undefined {
   return isLink ? file : deadLink(folder, dirname(file))
 }
 
-/** Whether this user may write the database, and into its folder, the nearest one that exists. */
+/**
+ * Whether this user may write the database, and into its folder, the nearest one that exists; and whether a server can use
+ * what is in the file.
+ */
 function writableOf(file: string, folder: string): Finding {
   const unusable = (says: string): Finding => faulty("database", "disk_unusable", says)
   if (!statSync(folder).isDirectory()) return unusable(`${printable(folder)} is not a folder`)
@@ -101,11 +105,13 @@ function writableOf(file: string, folder: string): Finding {
   if (strange !== undefined) return unusable(`${printable(strange)} is not a file`)
   const locked = parts.find((path) => !mayUse(path, constants.R_OK | constants.W_OK))
   if (locked !== undefined) return unusable(`this user may not read and write ${printable(locked)}`)
+  const [refused] = (existsSync(file) && refusalOfFile(file)?.message.split("; ")) || []
+  if (refused !== undefined) return faulty("database", "database_unusable", printable(refused))
   return good("database", `${printable(folder)} can be written`)
 }
 
 /**
- * Whether the database in this file can be written, has room, and is on a disk that suits it. `mounts` is the text of
+ * Whether the database in this file can be written and used, has room, and is on a disk that suits it. `mounts` is the text of
  * `/proc/self/mountinfo`.
  */
 export function* examinedDisk(file: string, mounts: string): Generator<Finding, void, undefined> {

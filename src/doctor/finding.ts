@@ -197,6 +197,10 @@ export const REMEDIES = {
   disk_unusable: [
     "run this as the user of the server, or choose a file that the server may write, with --database",
   ],
+  database_unusable: [
+    "put a backup in its place, or name another file with --database",
+    "if a newer version made it, install that one again",
+  ],
   disk_full: ["make room, or keep less: --retain-updates, --retain-items, --max-database-mb"],
   disk_foreign: ["put the database on a disk of this machine, with --database"],
   disk_passing: ["put the database on a disk that outlives a restart, with --database"],

@@ -1,11 +1,22 @@
+import { Database } from "bun:sqlite"
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { chmodSync, mkdirSync, readFileSync, statfsSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { join } from "node:path"
 
 import { examinedDisk, fileSystemOf, roomOf } from "../../src/doctor/disk.ts"
 import type { Finding } from "../../src/doctor/finding.ts"
 import { descriptors, silentProgram, vanishing } from "../../src/doctor/machine.ts"
 import { freeBytes } from "../../src/machine/machine.ts"
+import { SqliteStore } from "../../src/store/sqlite/sqlite.ts"
 import { PROGRAM, run, start, temporaryFolder } from "../server.ts"
 
 setDefaultTimeout(180_000)
@@ -145,6 +156,33 @@ test("a database that is no file is a fault, through a link too", () => {
   expect(databaseOf(join(folder.path, "other.db"))).toMatchObject({ verdict: "good" })
   mkdirSync(join(folder.path, "other.db-wal"))
   expect(databaseOf(join(folder.path, "other.db"))?.says).toEndWith("other.db-wal is not a file")
+})
+
+test("a file that a server could not use is a fault, and is left as it is", async () => {
+  using folder = temporaryFolder()
+  const at = (name: string): string => join(folder.path, name)
+  const store = new SqliteStore(at("ours.db"))
+  const usable = `${folder.path} can be written`
+  expect(databaseOf(at("ours.db"))?.says).toBe(usable)
+  await store.close()
+  expect(databaseOf(at("ours.db"))?.says).toBe(usable)
+  writeFileSync(at("garbage.db"), "no database".repeat(1000))
+  const made = (name: string, text: string): void => {
+    using client = new Database(at(name))
+    client.run(text)
+  }
+  made("foreign.db", "CREATE TABLE albums (id)")
+  copyFileSync(at("ours.db"), at("newer.db"))
+  made("newer.db", "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 0)")
+  const bad = { garbage: "is not a database", foreign: "another program", newer: "a newer version (schema " }
+  const there = readdirSync(folder.path)
+  for (const [name, says] of Object.entries(bad)) {
+    const before = readFileSync(at(`${name}.db`))
+    const found = { fault: "database_unusable", says: expect.stringContaining(says) }
+    expect(databaseOf(at(`${name}.db`))).toMatchObject(found)
+    expect(readFileSync(at(`${name}.db`)).equals(before)).toBe(true)
+  }
+  expect(readdirSync(folder.path)).toEqual(there)
 })
 
 test("of a database that is not there yet, what its links lead to is examined", () => {

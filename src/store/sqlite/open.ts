@@ -4,12 +4,12 @@ import { dirname, join, resolve } from "node:path"
 
 import { drizzle } from "drizzle-orm/bun-sqlite"
 
-import { AppError } from "../../errors.ts"
+import { AppError, codeOf } from "../../errors.ts"
 import type { FoundDatabase } from "../contract/store.ts"
-import { waitForWriters } from "./connect.ts"
+import { openToRead, waitForWriters } from "./connect.ts"
 import { type Mark, markOf, textOfMark } from "./database-mark.ts"
 import { DATABASE_PARTS, realPathOf, reservePrivately, sizeOf } from "./database-path.ts"
-import { refusalOf } from "./fault-sentences.ts"
+import { isDamage, refusalOf } from "./fault-sentences.ts"
 import { Lock } from "./lock.ts"
 import { faultOfSchema, knownMigrations, migrationsFolder } from "./schema-of-version.ts"
 
@@ -60,6 +60,25 @@ function inspect(client: Database, path: string): Before {
     )
   }
   return { isNew: tables === 0, applied: before, newest }
+}
+
+/**
+ * Why a server could not use what is in a database file: it is damaged at its beginning, another program's, or of a newer
+ * version. Undefined if it could, as far as its beginning tells. The file is only read, also beside a running server.
+ */
+export function refusalOfFile(path: string): AppError | undefined {
+  let client: Database | undefined
+  try {
+    client = openToRead(path)
+    inspect(client, path)
+    return undefined
+  } catch (error) {
+    // Other errors pass, such as that of a server that is being stopped.
+    const isRefused = error instanceof AppError || isDamage(codeOf(error))
+    return isRefused ? refusalOf(error, path, `cannot open the database ${path}`) : undefined
+  } finally {
+    client?.close()
+  }
 }
 
 function prepare(client: Database, before: Before): void {
