@@ -60,8 +60,9 @@ class Log {
     if (checkpointed >= before) return false
     const { size } = statSync(this.#path)
     // Where a log was emptied, SQLite writes on at its own place, and what was before it is zeros.
-    const isLacking =
-      size < LOG_HEADER + before * this.#frameBytes || this.#pages(1, 1).next().value === NO_PAGE
+    // All of what is asked for is taken, because only then the log is closed again.
+    const [first] = [...this.#pages(1, 1)]
+    const isLacking = size < LOG_HEADER + before * this.#frameBytes || first === NO_PAGE
     // Meanwhile another program may have made the log empty in the right way, by SQLite's own means.
     return isLacking && this.#frames.log >= before
   }

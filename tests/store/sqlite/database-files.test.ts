@@ -96,6 +96,21 @@ const held = (path: string): number =>
     }
   }).length
 
+test("what reads the log of a database beside SQLite closes it after each look", () => {
+  using folder = temporaryFolder()
+  const all = openDatabase(join(folder.path, "queue.db"))
+  const log = `${all.found.path}-wal`
+  const reader = new DatabaseFileReader(all)
+  // The log has to be read only while a part of it is not in the file yet.
+  all.client.run("UPDATE history SET alive_at = 1")
+  const before = held(log)
+  expect(Array.from({ length: 20 }, () => reader.isLogCut)).not.toContain(true)
+  expect(held(log)).toBe(before)
+  all.client.close()
+  reader.close()
+  all.lock.close()
+})
+
 test("what reads the file of a database beside SQLite holds it until it is closed", () => {
   using folder = temporaryFolder()
   const all = openDatabase(join(folder.path, "queue.db"))
