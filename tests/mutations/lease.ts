@@ -313,6 +313,16 @@ export const LEASE: readonly Mistake[] = [
         "  } catch {\n    return new Map()\n  }",
         "  } finally {\n  }",
       ],
+      [
+        "a second restore gives others the items that wait for their workers since the first",
+        "AND verdict IS NULL AND started_at",
+        "AND lease_expires_at IS NOT NULL AND started_at",
+      ],
+      [
+        "an item waits after a restore for a worker whose lease was revoked",
+        "`lease_token NOT LIKE '${REVOKED}%' AND ",
+        "`",
+      ],
     ],
   ),
   ...of(

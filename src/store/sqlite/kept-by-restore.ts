@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite"
 import { existsSync } from "node:fs"
 
 import { AppError } from "../../errors.ts"
+import { RAN_OUT, REVOKED } from "../../item/lease-token.ts"
 import type { HeldBeforeRestore } from "../../item/lease.ts"
 import { lastNumber } from "./autoincrement.ts"
 import { waitForWriters } from "./connect.ts"
@@ -23,7 +24,7 @@ export interface PresentDatabase {
   readonly updateId: number
   /** The highest item ID that it gave. */
   readonly itemId: number
-  /** The leases in force, by the IDs of their items. */
+  /** The leases of the workers that render, as far as is known, by the IDs of their items. */
   readonly held: ReadonlyMap<number, HeldBeforeRestore>
   /** All tokens that were ever created. */
   readonly tokens: readonly KeptRow[]
@@ -63,10 +64,12 @@ const rowsOf = <Row>(client: Database, table: string): Row[] =>
     ? []
     : client.query<Row, []>(`SELECT * FROM ${table}`).all()
 
-/** The leases in force, by the IDs of their items; none if the items cannot be read, as in a damaged database. */
+/**
+ * The leases in force, and those for which items wait since a restore, by the IDs of their items; none if the items cannot
+ * be read, as in a damaged database.
+ */
 function heldIn(client: Database): ReadonlyMap<number, HeldBeforeRestore> {
-  const leased =
-    "lease_expires_at IS NOT NULL AND lease_token IS NOT NULL AND started_at IS NOT NULL AND deleted_at IS NULL"
+  const leased = `lease_token NOT LIKE '${REVOKED}%' AND lease_token NOT LIKE '${RAN_OUT}%' AND verdict IS NULL AND started_at IS NOT NULL AND deleted_at IS NULL`
   try {
     const rows = client
       .query<{ id: number; token: string; startedMs: number }, []>(

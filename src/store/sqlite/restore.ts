@@ -43,7 +43,7 @@ export interface Restored {
 interface HistoryBegun {
   /** How many tokens of the backup are dropped. */
   readonly droppedTokens: number
-  /** The leases in force, by the IDs of their items in the backup. */
+  /** The leases of the workers that render, as far as is known, by the IDs of their items in the backup. */
   readonly held: PresentDatabase["held"]
 }
 
@@ -114,8 +114,8 @@ function putInPlace(copy: string, target: string): string | null {
  *
  * The history gets a new name, and event IDs and item IDs continue above those of both databases, so that no
  * number ever has two meanings. Items that are being rendered, in the backup or in the present database, wait a minute
- * for their workers, which may claim them by their id at once. No webhook is called twice for the same update. The tokens are those of the
- * present database.
+ * for their workers, which may claim them by their id at once. No webhook is called twice for the same update. The
+ * tokens are those of the present database.
  * @throws AppError `unavailable` if a server runs, the backup is damaged or incomplete or is the database itself, the
  * present database was made by a newer version, or an earlier restore was killed at its last step; then nothing is
  * changed

@@ -95,6 +95,32 @@ test("a render that was claimed after the backup goes on after the restore, and 
   await restored.close()
 })
 
+test("a second restore, too, lets items wait for the workers that had them before the first, but not for one whose lease was revoked", async () => {
+  using folder = temporaryFolder()
+  const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
+  const store = new SqliteStore(path)
+  const [waiting, retrying, revoked] = [await added(store), await added(store), await added(store)]
+  await take(store, retrying, "first")
+  await store.change(retrying, (stored, moment) => rescued(stored, 5, moment))
+  copyDatabase(path, backup)
+  for (const id of [waiting, retrying]) await take(store, id, "later")
+  await store.access.addToken({ label: "", role: "worker", item: null, expires_at: null, hash: "a" })
+  await store.change(revoked, (stored, moment) =>
+    claimed(stored, { worker: "a", token: "ended", holder: 1, leaseMs: 60_000 }, moment),
+  )
+  expect(await store.access.endLeases(1)).toBe(1)
+  await store.close()
+  await restoreDatabase(path, backup)
+  await restoreDatabase(path, backup)
+  const restored = new SqliteStore(path)
+  for (const id of [waiting, retrying]) {
+    await expect(take(restored, id, "other")).rejects.toThrow("waits for the worker")
+    expect((await take(restored, id, "new", "later")).item.status).toBe("processing")
+  }
+  expect((await restored.item(revoked)).available_at).toBeNull()
+  await restored.close()
+})
+
 test("a restore over a database of an older version, which had no tokens yet, goes on with its numbers", async () => {
   using folder = temporaryFolder()
   const [path, backup] = [join(folder.path, "test.db"), join(folder.path, "backup.db")]
