@@ -62,8 +62,8 @@ export const PICKED_BY_CHANCE: readonly Mistake[] = [
     [
       [
         "a closed database that was copied away and back is refused",
-        "if (hasLog && (this.#isInPlaceOfAnother(memory)",
-        "if ((this.#isInPlaceOfAnother(memory)",
+        "if (hasLog && (isReplaced",
+        "if ((isReplaced",
       ],
     ],
   ),

@@ -210,11 +210,11 @@ export class Lock implements Disposable {
     const text = isThere ? markIn(path, memory, hasLog) : undefined
     if (text === BACKUP_MARK)
       refuse(`${path} is a backup, and a server that starts on it could not tell viewers what it lacks`, path)
-    if (!memory) return
-    if (!isMarkOf(memory, text)) {
+    if (memory && !isMarkOf(memory, text)) {
       refuse(`${path} is not the database that the last server used, as ${path}.lock remembers`, path)
     }
-    if (hasLog && (this.#isInPlaceOfAnother(memory) || isLogOfAnother(path, text))) {
+    const isReplaced = memory !== null && this.#isInPlaceOfAnother(memory)
+    if (hasLog && (isReplaced || isLogOfAnother(path, text))) {
       refuse(`${path}-wal belongs to another file than ${path}, which was put in its place`, path)
     }
   }

@@ -45,6 +45,19 @@ function leftBy(database: string): Left {
   return Object.fromEntries(parts)
 }
 
+test("the log of another database stops a start beside one whose lock file is gone, and its own log does not", () => {
+  using folder = temporaryFolder()
+  const at = (file: string): string => join(folder.path, file)
+  const [own, other] = [leftBy(at("queue.db")), leftBy(at("other.db"))]
+  for (const log of [other, own]) {
+    const placed = at(log === own ? "own.db" : "placed.db")
+    writeFileSync(placed, own[""] ?? "")
+    writeFileSync(`${placed}-wal`, log["-wal"] ?? "")
+    if (log === other) expect(() => openAndClose(placed)).toThrow(`${placed}-wal belongs to another file`)
+    else openAndClose(placed)
+  }
+})
+
 test.each(["another database", "a much earlier state", "a later state", "its own state"])(
   "a log beside which %s was put, with its lock file, stops a start unless it belongs there, and stays",
   (name) => {
