@@ -4,6 +4,9 @@ import { dirname, join, relative, resolve } from "node:path"
 /** The files in which the system says which disks there should be, and what is mounted. */
 const TABLES = { disks: "/etc/fstab", mounts: "/proc/self/mountinfo" }
 
+/** File systems that are empty after each mount: what is to be kept cannot be on one that is not mounted. */
+const IN_MEMORY: readonly string[] = ["tmpfs", "ramfs"]
+
 /** The words of each line of a file; none if it cannot be read, as on other systems. */
 async function rowsOf(file: string): Promise<string[][]> {
   try {
@@ -51,7 +54,7 @@ const isIn = (path: string, folder: string): boolean =>
 
 /**
  * Where a disk should be mounted on which this folder would then be; undefined if there is none, or if it is mounted. Such
- * a folder looks like any other. A disk that is only mounted on demand (`noauto`) does not count.
+ * a folder looks like any other. A disk that is only mounted on demand (`noauto`) or is in memory does not count.
  */
 export async function unmountedDiskOf(folder: string, tables = TABLES): Promise<string | undefined> {
   const path = await realPathOf(folder)
@@ -60,8 +63,9 @@ export async function unmountedDiskOf(folder: string, tables = TABLES): Promise<
   if (above.length === 0) return undefined
   const deepest = Math.max(...above.map(({ length }) => length))
   return (await rowsOf(tables.disks))
-    .filter(([disk = "", at = "", , options = ""]) => {
-      const isDisk = !disk.startsWith("#") && at.startsWith("/") && disk !== at
+    .filter(([disk = "", at = "", type = "", options = ""]) => {
+      const isFolder = !disk.startsWith("#") && at.startsWith("/") && disk !== at
+      const isDisk = isFolder && !IN_MEMORY.includes(type)
       return isDisk && !options.split(",").includes("noauto")
     })
     .map(([, at = ""]) => resolve(unescaped(at)))

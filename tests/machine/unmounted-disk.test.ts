@@ -13,7 +13,7 @@ test("a folder is on a disk that is not mounted if a table has a disk for it, or
   const tables = { disks: join(at, "fstab"), mounts: join(at, "mountinfo") }
   writeFileSync(
     tables.disks,
-    `# ${at}/old was here\n#/dev/sda1 ${at}/old ext4\n\nUUID=1 / ext4 defaults 0 1\nUUID=2 ${at}/one/ ext4 defaults,nofail 0 2\nbox:/x ${at}/two\\040words nfs\n/dev/sr0 ${at}/spare udf user,noauto 0 0\n/swap none swap sw 0 0\n`,
+    `# ${at}/old was here\n#/dev/sda1 ${at}/old ext4\n\nUUID=1 / ext4 defaults 0 1\nUUID=2 ${at}/one/ ext4 defaults,nofail 0 2\nbox:/x ${at}/two\\040words nfs\n/dev/sr0 ${at}/spare udf user,noauto 0 0\ntmpfs ${at}/memory tmpfs size=1G 0 0\n/swap none swap sw 0 0\n`,
   )
   const mount = (...paths: string[]): void =>
     writeFileSync(
@@ -24,7 +24,8 @@ test("a folder is on a disk that is not mounted if a table has a disk for it, or
   mount("/")
   for (const path of ["one", "one/a/b", "link/a"]) expect(await below(path)).toBe(join(at, "one"))
   expect(await below("two words/a")).toBe(join(at, "two words"))
-  for (const path of ["oneself", "old", "spare/a", "a", "."]) expect(await below(path)).toBeUndefined()
+  for (const path of ["oneself", "old", "spare/a", "memory/a", "a", "."])
+    expect(await below(path)).toBeUndefined()
   mount("/", join(at, "one"), `${at}/two\\040words`)
   for (const path of ["one/a", "link", "two words"]) expect(await below(path)).toBeUndefined()
   expect(await unmountedDiskOf(join(at, "one"), { ...tables, mounts: join(at, "none") })).toBeUndefined()
