@@ -4,6 +4,7 @@ import type { Figures, Finished, Standings } from "../store/contract/figures.ts"
 import type { Items } from "../store/contract/items.ts"
 import type { Life } from "../store/contract/life.ts"
 import { startOfDay, startOfWeek, startOfYear, unknownZone } from "./calendar.ts"
+import { SharedReadings } from "./shared-readings.ts"
 
 const HOUR_MS = 3_600_000
 /** How many of the latest items an overview shows. */
@@ -61,6 +62,8 @@ export interface Overview {
 export class QueueTotals {
   readonly #store: Items & Life
   readonly #figures: Figures
+  readonly #counts = new SharedReadings<QueueFigures>()
+  readonly #overviews = new SharedReadings<Overview>()
 
   constructor(store: Items & Life, figures: Figures) {
     this.#store = store
@@ -71,7 +74,16 @@ export class QueueTotals {
    * The figures of now; days and weeks begin at midnight in `timeZone`.
    * @throws AppError `invalid` if there is no such zone
    */
-  async counts(timeZone: string): Promise<QueueFigures> {
+  counts(timeZone: string): Promise<QueueFigures> {
+    return this.#counts.of(timeZone, () => this.#readCounts(timeZone))
+  }
+
+  /** The summary for a front end; see `counts`. @throws AppError `invalid` */
+  overview(timeZone: string): Promise<Overview> {
+    return this.#overviews.of(timeZone, () => this.#readOverview(timeZone))
+  }
+
+  async #readCounts(timeZone: string): Promise<QueueFigures> {
     const nowMs = this.#store.clock.now()
     const dayMs = inZone(timeZone, () => startOfDay(nowMs, timeZone))
     return {
@@ -83,8 +95,7 @@ export class QueueTotals {
     }
   }
 
-  /** The summary for a front end; see `counts`. @throws AppError `invalid` */
-  async overview(timeZone: string): Promise<Overview> {
+  async #readOverview(timeZone: string): Promise<Overview> {
     const nowMs = this.#store.clock.now()
     const dayMs = inZone(timeZone, () => startOfDay(nowMs, timeZone))
     const [completed, failed] = await Promise.all([

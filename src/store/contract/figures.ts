@@ -23,7 +23,7 @@ export interface Finished {
  */
 export type Standings = Readonly<Record<Status | NonNullable<QueueItem["outcome"]>, number>>
 
-/** Figures of the whole queue. Reading them costs the same however many items there are. */
+/** Figures of the whole queue. Reading them costs the same however many items there are, except what finished in a time. */
 export interface Figures {
   /** How many items wait, are processing, or have ended, by outcome. */
   standing(): Promise<Standings>
@@ -62,7 +62,7 @@ export const standingsOf = (
   ...Object.fromEntries(counts.map(({ standing, items }) => [standing, items])),
 })
 
-/** The items that ended with one outcome, and how long they took from start to end, in milliseconds. */
+/** Items that ended with one outcome in a part of a time, and how long they took from start to end. */
 export interface OutcomeRow {
   /** The outcome. */
   readonly outcome: string
@@ -72,21 +72,35 @@ export interface OutcomeRow {
   readonly least: number | null
   /** The longest time, in milliseconds; null if there are none. */
   readonly most: number | null
-  /** The mean time, in milliseconds; null if there are none. */
-  readonly mean: number | null
+  /** The sum of the times, in milliseconds. */
+  readonly sum: number
 }
 
-/** The finished items, made from one row per outcome. */
+/** The least or the most of some numbers; null if there are none. */
+function extreme(of: (...numbers: number[]) => number, numbers: readonly (number | null)[]): number | null {
+  const known = numbers.filter((number) => number !== null)
+  return known.length === 0 ? null : of(...known)
+}
+
+/** The finished items, made from rows of all parts of the time. */
 export function finishedOf(rows: readonly OutcomeRow[]): Finished {
-  const of = (outcome: string): number => rows.find((row) => row.outcome === outcome)?.items ?? 0
-  const completed = rows.find((row) => row.outcome === "completed")
+  const of = (outcome: string): OutcomeRow[] => rows.filter((row) => row.outcome === outcome)
+  const items = (outcome: string): number => of(outcome).reduce((sum, row) => sum + row.items, 0)
+  const completed = of("completed")
+  const count = items("completed")
   return {
-    completed: of("completed"),
-    failed: of("failed"),
-    cancelled: of("cancelled"),
-    lost: of("lost"),
-    shortestMs: completed?.least ?? null,
-    longestMs: completed?.most ?? null,
-    meanMs: completed?.mean ?? null,
+    completed: count,
+    failed: items("failed"),
+    cancelled: items("cancelled"),
+    lost: items("lost"),
+    shortestMs: extreme(
+      Math.min,
+      completed.map(({ least }) => least),
+    ),
+    longestMs: extreme(
+      Math.max,
+      completed.map(({ most }) => most),
+    ),
+    meanMs: count === 0 ? null : completed.reduce((sum, row) => sum + row.sum, 0) / count,
   }
 }

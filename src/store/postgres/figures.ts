@@ -24,7 +24,7 @@ const LEASES =
   "SELECT count(*)::int AS leases FROM queue_items WHERE section = 0 AND lease_expires_at IS NOT NULL"
 
 const FINISHED = `SELECT outcome, count(*)::int AS items, min(completed_at - started_at)::float8 AS least,
-    max(completed_at - started_at)::float8 AS most, avg(completed_at - started_at)::float8 AS mean
+    max(completed_at - started_at)::float8 AS most, coalesce(sum(completed_at - started_at), 0)::float8 AS sum
   FROM queue_items WHERE completed_at >= $1 AND outcome IS NOT NULL AND deleted_at IS NULL GROUP BY outcome`
 
 /** The whole queue in figures: standing ones are counted by triggers, those of a time are read from one index. */

@@ -8,6 +8,14 @@ import {
   type Standings,
   standingsOf,
 } from "../contract/figures.ts"
+import { SliceTurns } from "./slice-turns.ts"
+
+/** So many finished items are read in one tick of the event loop. */
+const SLICE_ITEMS = 2000
+
+/** If `outcome` and `deleted_at` are named as the index names them, only the index is read. */
+const FINISHED =
+  "queue_items INDEXED BY queue_items_finished WHERE outcome IS NOT NULL AND deleted_at IS NULL"
 
 /**
  * The figures of the whole queue. Triggers count the standings; the figures of a period of time are read from
@@ -15,6 +23,7 @@ import {
  */
 export class SqliteFigures implements Figures {
   readonly #client: Database
+  readonly #turns = new SliceTurns()
 
   constructor(client: Database) {
     this.#client = client
@@ -62,16 +71,34 @@ export class SqliteFigures implements Figures {
     return row?.leases ?? 0
   }
 
+  /** In slices: a year may have very many items, and a write must not wait until all of them are counted. */
   async finished(sinceMs: number): Promise<Finished> {
-    // If `outcome` and `deleted_at` are named as the index names them, only the index is read.
-    const rows = this.#client
-      .query<OutcomeRow, [number]>(
-        `SELECT outcome, count(*) AS items, min(completed_at - started_at) AS least,
-          max(completed_at - started_at) AS most, avg(completed_at - started_at) AS mean
-        FROM queue_items INDEXED BY queue_items_finished
-        WHERE completed_at >= ? AND outcome IS NOT NULL AND deleted_at IS NULL GROUP BY outcome`,
+    const rows: OutcomeRow[] = []
+    for (let fromMs = sinceMs; ; await this.#turns.next()) {
+      const endMs = this.#endOfSlice(fromMs)
+      rows.push(...this.#slice(fromMs, endMs))
+      if (endMs === Infinity) return finishedOf(rows)
+      fromMs = endMs
+    }
+  }
+
+  /** The end of a slice that begins at a time. All items that finished in one millisecond are in the same slice. */
+  #endOfSlice(fromMs: number): number {
+    const next = this.#client
+      .query<{ at: number }, [number, number]>(
+        `SELECT completed_at AS at FROM ${FINISHED} AND completed_at >= ? ORDER BY completed_at LIMIT 1 OFFSET ?`,
       )
-      .all(sinceMs)
-    return finishedOf(rows)
+      .get(fromMs, SLICE_ITEMS)
+    return next ? Math.max(next.at, fromMs + 1) : Infinity
+  }
+
+  #slice(fromMs: number, endMs: number): OutcomeRow[] {
+    return this.#client
+      .query<OutcomeRow, [number, number]>(
+        `SELECT outcome, count(*) AS items, min(completed_at - started_at) AS least,
+          max(completed_at - started_at) AS most, total(completed_at - started_at) AS sum
+        FROM ${FINISHED} AND completed_at >= ? AND completed_at < ? GROUP BY outcome`,
+      )
+      .all(fromMs, endMs)
   }
 }

@@ -18,13 +18,10 @@ import {
 import { deleted_at, itemColumns, place, rank, section } from "./columns.ts"
 import { rowsOf } from "./rows-of-columns.ts"
 import { queueItems } from "./schema.ts"
+import { SliceTurns } from "./slice-turns.ts"
 
 /** About how long a search may compute in one tick of the event loop. */
 const SEARCH_MS = 4
-/** For so long no search computes while others work: a write needs several ticks, and must not meet a slice in each. */
-const REST_MS = 2
-/** If a tick of the event loop has taken so long, others were at work in it. A tick without work takes a fifth of that. */
-const WORK_MS = 0.03
 /** The number of items that a search reads in one tick: the first number, the least and the most. */
 const SEARCH_ROWS = { first: 100, least: 10, most: 2000 }
 /** Of more items than the least number, a search reads only as many in one tick as have so many bytes of text. */
@@ -55,17 +52,6 @@ function beside(
   return (s ?? 0) < SECTIONS[status] === (sign === ">") ? sql`true` : sql`false`
 }
 
-const tick = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
-
-/** Resolves after a tick of the event loop, and after a rest if others were at work in that tick. */
-async function rest(): Promise<void> {
-  // The slice before is read in the present tick.
-  await tick()
-  const beginMs = performance.now()
-  await tick()
-  if (performance.now() - beginMs > WORK_MS) await new Promise((resolve) => void setTimeout(resolve, REST_MS))
-}
-
 /**
  * The order of the queue. The items of one status have their section in common, so their order leaves it out: with it,
  * SQLite would read all other items of that section, too.
@@ -84,7 +70,7 @@ const placedRows = rowsOf(PLACED)
 /** Reads the queue in its order. */
 export class Listing implements Slices {
   readonly #db: ReturnType<typeof drizzle>
-  #nextSlice: Promise<void> = Promise.resolve()
+  readonly #turns = new SliceTurns()
   /** The number of items in the next slice. With many words or long texts, each item takes longer. */
   #sliceRows = SEARCH_ROWS.first
   /** What this thread had computed before the present slice, which `end` begins and `rows` reads in the same tick. */
@@ -97,8 +83,7 @@ export class Listing implements Slices {
   /** Only one slice of all searches together is read at a time, and other work has some ticks between two slices. */
   async end(query: ListQuery, start: Place | undefined, given?: Most): Promise<Place | undefined> {
     if (!given) {
-      this.#nextSlice = this.#nextSlice.then(rest)
-      await this.#nextSlice
+      await this.#turns.next()
       // The server may have closed the database meanwhile.
       if (query.signal?.aborted) return undefined
       this.#before = process.threadCpuUsage()
