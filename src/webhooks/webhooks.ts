@@ -47,7 +47,10 @@ export interface WebhooksOptions {
    * reply came; absent if it is not counted.
    */
   readonly onReply?: (webhook: string, status: number | null) => void
-  /** Called when a webhook begins to fail, with the eight digits that identify it and the reason. */
+  /**
+   * Called when a webhook begins to fail, and at the start if it failed before, with the eight digits that identify it and
+   * the reason.
+   */
   readonly onFailing: (webhook: string, error: string) => void
   /** Called when a webhook that failed takes a delivery again. */
   readonly onRecovered: (webhook: string) => void
@@ -127,6 +130,10 @@ export class Webhooks implements Service {
   /** Continues from the stored cursors. A new URL is called for events from now on. */
   async start(): Promise<void> {
     await this.#deliveries.follow(this.#options.urls)
+    for (const url of this.#options.urls) {
+      const failing = await this.#deliveries.failing(url)
+      if (failing) this.#watch(failing, failing.error)
+    }
     this.#cursor = (await this.#deliveries.cursor()) ?? 0
     this.#stored = this.#cursor
     if (this.#options.urls.length === 0 || this.#stopped.signal.aborted) return
@@ -165,7 +172,8 @@ export class Webhooks implements Service {
   /** Looks whether another instance has sent the delivery that failed here. */
   async #lookAgain(url: string, id: number): Promise<void> {
     const [delivery] = (await this.#deliveries.list({ limit: 1, before: id + 1 })).deliveries
-    if (delivery?.id === id && delivery.status === "delivered") this.#recovered(url)
+    // Meanwhile a later one may have failed here.
+    if (delivery?.status === "delivered" && delivery.id === this.#failing.get(url)) this.#recovered(url)
   }
 
   /** Examines a page of the history; returns whether there is more of it. */
@@ -245,7 +253,7 @@ export class Webhooks implements Service {
     if (settlement.status === "failed") this.#options.onGivenUp(delivery, settlement.error)
   }
 
-  #watch({ id, url }: Delivery, error: string): void {
+  #watch({ id, url }: Pick<Delivery, "id" | "url">, error: string): void {
     if (error === "") return this.#recovered(url)
     const isNew = !this.#failing.has(url)
     this.#failing.set(url, id)

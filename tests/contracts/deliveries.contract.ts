@@ -40,6 +40,39 @@ export function storeDeliveries(name: string, open: Open): void {
     expect(await deliveries.standing()).toEqual({ pending: 1, delivered: 1, failed: 0 })
   })
 
+  test(`${name}: of each webhook the newest delivery that failed and waits is named, unless a newer one was delivered`, async () => {
+    await using opened = await open()
+    const { store } = opened
+    const { deliveries } = store
+    await deliveries.follow([ONE, TWO])
+    const settle = (id: number, error: string): Promise<void> =>
+      deliveries.settle(
+        id,
+        error === ""
+          ? { status: "delivered", nextAttemptAt: null, answer: 200, error }
+          : { status: "pending", nextAttemptAt: at(DAY_MS / 2), answer: null, error },
+      )
+    for (let i = 0; i < 3; i += 1) {
+      const update = await failing(store)
+      await deliveries.add([{ notice: "failed", update }], update.id)
+    }
+    // Of the first URL there are the deliveries 1, 3 and 5.
+    const both = async (): Promise<unknown> => [await deliveries.failing(ONE), await deliveries.failing(TWO)]
+    expect(await both()).toEqual([undefined, undefined])
+    await settle(1, "first")
+    await settle(2, "other")
+    await settle(3, "second")
+    const other = { id: 2, url: TWO, error: "other" }
+    const second = { id: 3, url: ONE, error: "second" }
+    expect(await both()).toEqual([second, other])
+    await settle(1, "")
+    expect(await both()).toEqual([second, other])
+    await settle(5, "")
+    expect(await both()).toEqual([undefined, other])
+    await deliveries.follow([])
+    expect(await both()).toEqual([undefined, undefined])
+  })
+
   test(`${name}: a webhook follows from the head on, and goes on where it was`, async () => {
     await using opened = await open()
     const { store } = opened

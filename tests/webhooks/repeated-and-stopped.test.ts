@@ -179,13 +179,14 @@ test("each answer of 200 to 299 is a success, and 410 ends the tries at once", a
   expect(replies).toEqual([200, 204, 299, 410, 300])
 })
 
+const common = {
+  ...{ secret: undefined, userAgent: "test", random: () => 0, now: () => START_MS },
+  ...{ onError: () => undefined, onFailing: () => undefined, onRecovered: () => undefined },
+  onGivenUp: () => undefined,
+}
+
 test("a server without webhooks does not follow the history, and one that starts again goes on from where it was", async () => {
   await using scene = new Scene()
-  const common = {
-    ...{ secret: undefined, userAgent: "test", random: () => 0, now: () => START_MS },
-    ...{ onError: () => undefined, onFailing: () => undefined, onRecovered: () => undefined },
-    onGivenUp: () => undefined,
-  }
   const listen = spyOn(scene.bus, "listen")
   const none = new Webhooks(scene.store, scene.store.deliveries, scene.bus, { ...common, urls: [] })
   await none.start()
@@ -199,7 +200,8 @@ test("a server without webhooks does not follow the history, and one that starts
   await scene.stop()
   const read = spyOn(scene.store, "page")
   const again = new Webhooks(scene.store, scene.store.deliveries, scene.bus, {
-    ...{ ...common, urls: [scene.receiver.url] },
+    ...common,
+    urls: [scene.receiver.url],
   })
   await again.start()
   while (read.mock.calls.length === 0) await Bun.sleep(10)
@@ -216,6 +218,25 @@ test("each of two failing receivers is reported", async () => {
   await scene.fail()
   await scene.settled(2)
   expect(scene.told).toEqual(["failing", "failing"])
+})
+
+test("a receiver that failed before a restart fails from the start on", async () => {
+  using other = new Receiver()
+  await using scene = new Scene(undefined, [other])
+  other.answer = () => new Response("", { status: 500 })
+  await scene.start()
+  await scene.fail()
+  await scene.settled(2)
+  await scene.stop()
+  const told: string[] = []
+  const again = new Webhooks(scene.store, scene.store.deliveries, scene.bus, {
+    ...common,
+    urls: [scene.receiver.url, other.url],
+    onFailing: (_, error) => void told.push(error),
+  })
+  await again.start()
+  expect([told, again.failing]).toEqual([["it answered 500"], scene.webhooks.failing])
+  await again.stop()
 })
 
 test("a receiver that took from another instance what it had refused here no longer fails", async () => {

@@ -71,6 +71,7 @@ export class Scene implements AsyncDisposable {
       cursor: () => deliveries.cursor(),
       take: disturbed.take ?? ((url, limit, forMs) => deliveries.take(url, limit, forMs)),
       giveBack: (id) => deliveries.giveBack(id),
+      failing: (url) => deliveries.failing(url),
       standing: () => deliveries.standing(),
       list: disturbed.list ?? ((query) => deliveries.list(query)),
       add: disturbed.add ?? ((notices, upTo) => deliveries.add(notices, upTo)),

@@ -97,6 +97,9 @@ export interface Deliveries {
    */
   settle(id: number, settlement: Settlement): Promise<void>
 
+  /** The newest delivery to a URL that failed and is tried again; undefined if there is none, or a newer one was delivered. */
+  failing(url: string): Promise<Pick<Delivery, "id" | "url" | "error"> | undefined>
+
   /** How many deliveries are kept, by status. */
   standing(): Promise<Readonly<Record<DeliveryStatus, number>>>
 

@@ -63,6 +63,11 @@ old AS (DELETE FROM deliveries WHERE finished_at <= $7::int8),
 ahead AS (DELETE FROM deliveries WHERE finished_at > $5::int8 + ${AHEAD_MS})
 UPDATE webhooks w SET cursor = greatest(w.cursor, $6::int8) FROM followed f WHERE w.url = f.url`
 
+const FAILING = `SELECT * FROM (
+    SELECT id::float8 AS id, url, error FROM deliveries d WHERE status = 'pending' AND url = $1 AND attempts > 0
+    ORDER BY d.id DESC LIMIT 1) newest
+  WHERE NOT EXISTS (SELECT FROM deliveries d WHERE d.status = 'delivered' AND d.id > newest.id::int8 AND d.url = $1)`
+
 /** The Deliveries on PostgreSQL. */
 export class PostgresDeliveries implements Deliveries {
   readonly #link: PostgresConnections
@@ -120,6 +125,11 @@ export class PostgresDeliveries implements Deliveries {
       if (notices.length > 0) await this.#backCheck.beforeNumber(this.#link)
       await this.#link.ask(ADD, parameters)
     })
+  }
+
+  async failing(url: string): Promise<Pick<Delivery, "id" | "url" | "error"> | undefined> {
+    const [failing] = await this.#link.run<Pick<Delivery, "id" | "url" | "error">>(FAILING, [url])
+    return failing
   }
 
   async standing(): Promise<Readonly<Record<DeliveryStatus, number>>> {

@@ -19,9 +19,15 @@ import type { GroupCommit } from "./group-commit.ts"
 import { HEAD } from "./history.ts"
 import { deliveries, webhooks } from "./schema.ts"
 
+// The sign + keeps SQLite from using the index of the URL, with which it would sort.
+const FAILING =
+  "SELECT id, url, error FROM deliveries WHERE status = 'pending' AND +url = ? AND attempts > 0 ORDER BY id DESC LIMIT 1"
+const DELIVERED_LATER = "SELECT 1 FROM deliveries WHERE status = 'delivered' AND id > ? AND +url = ? LIMIT 1"
+
 /** The Deliveries on SQLite. */
 export class SqliteDeliveries implements Deliveries {
   readonly #db: ReturnType<typeof drizzle>
+  readonly #client: Database
   readonly #group: GroupCommit
   readonly #now: () => number
   /**
@@ -33,6 +39,7 @@ export class SqliteDeliveries implements Deliveries {
   /** `now` is the clock, in epoch milliseconds. */
   constructor(client: Database, group: GroupCommit, now: () => number) {
     this.#db = drizzle(client)
+    this.#client = client
     this.#group = group
     this.#now = now
   }
@@ -56,6 +63,13 @@ export class SqliteDeliveries implements Deliveries {
           .run()
       }
     })
+  }
+
+  async failing(url: string): Promise<Pick<Delivery, "id" | "url" | "error"> | undefined> {
+    const failing = this.#client.query<Pick<Delivery, "id" | "url" | "error">, [string]>(FAILING).get(url)
+    if (failing === null || this.#client.query(DELIVERED_LATER).get(failing.id, url) !== null)
+      return undefined
+    return failing
   }
 
   async cursor(): Promise<number | null> {

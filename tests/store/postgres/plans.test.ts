@@ -93,6 +93,7 @@ async function used(store: PostgresStore): Promise<void> {
   await store.head()
   await store.deliveries.cursor()
   await store.deliveries.take(HOOK, 4, 1000)
+  await store.deliveries.failing(HOOK)
   await store.deliveries.list({ limit: 9 })
   await store.deliveries.list({ limit: 9, status: "pending", before: 99 })
   const ended = { fromMs: 0, toMs: Date.now(), upTo: 99_999 }

@@ -208,6 +208,7 @@ async function reads(store: Store, id: number): Promise<void> {
 
 async function deliveries(all: Deliveries, update: StoredUpdate): Promise<void> {
   await all.cursor()
+  await all.failing(URL)
   await all.add([{ notice: "completed", update }], update.id)
   const [delivery] = await all.take(URL, 1, 1000)
   if (!delivery) throw new Error("nothing is due")
