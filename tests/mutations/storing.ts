@@ -291,4 +291,15 @@ export const STORING: readonly Mistake[] = [
       ],
     ],
   ),
+  ...of(
+    "src/store/postgres/connections.ts",
+    ["tests/store/postgres/refused.test.ts"],
+    [
+      [
+        "after another server took over reads go on at the one that takes no writes",
+        'if (is === "off" && wasReadOnly) this.#options.onTakesWrites?.()\n        ',
+        "",
+      ],
+    ],
+  ),
 ]

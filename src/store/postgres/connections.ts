@@ -57,6 +57,11 @@ export interface ConnectionsOptions {
    * Absent for no: everything waits for a server that takes writes.
    */
   readonly isForReads?: boolean
+  /**
+   * Called when a server takes writes after one that took none: the address may lead to another server now. Absent for no
+   * call.
+   */
+  readonly onTakesWrites?: () => void
 }
 
 /** A query that drizzle has prepared. */
@@ -178,6 +183,11 @@ export class PostgresConnections {
     return hasStood ? Math.max(endMs, this.#stoodUntilMs + PATIENCE_MS) : endMs
   }
 
+  /** Leaves the server that answers now for the one to which the address leads; what is under way is asked again. */
+  reopen(): void {
+    this.#renew(this.#sql)
+  }
+
   /** From now on nothing waits for an unavailable server. */
   drain(): void {
     this.#isDraining = true
@@ -250,11 +260,14 @@ export class PostgresConnections {
 
   /** Tries until the server answers and accepts writes, or can be read. */
   async #probe(): Promise<void> {
+    let wasReadOnly = isReadOnly(this.#lost)
     for (let tries = 0; !this.#isClosed; tries += 1) {
       await Bun.sleep(backoff(RETRY, tries))
       try {
         const is = await this.#whoAnswers(this.#sql)
+        if (is === "off" && wasReadOnly) this.#options.onTakesWrites?.()
         if (is === "off" || (is === "on" && this.#options.isForReads)) return
+        wasReadOnly ||= is !== ""
         if (is !== "") this.#lost = new StatementError(serverError(READ_ONLY))
       } catch (error) {
         if (!isConnectionLost(error)) return

@@ -99,7 +99,12 @@ export async function openPostgres(
   { onDoubt, onEmpty = () => undefined, onWaiting = () => undefined }: OpeningOptions,
 ): Promise<Opened> {
   // The connection of the groups comes first: if there are few, writes must not wait for reads to end.
-  const writing = new PostgresConnections({ open: (onReopened) => pool(url, 1, onReopened), onDoubt })
+  const writing = new PostgresConnections({
+    open: (onReopened) => pool(url, 1, onReopened),
+    onDoubt,
+    // The one that took none may go on answering reads, with what it had before another server took over.
+    onTakesWrites: () => reading.reopen(),
+  })
   const reading = new PostgresConnections({
     open: (onReopened) => pool(url, READERS, onReopened),
     onDoubt,

@@ -9,7 +9,7 @@ import { drizzle } from "drizzle-orm/bun-sql"
 
 import { stateOf } from "../../../src/store/postgres/faults.ts"
 import { PostgresStore } from "../../../src/store/postgres/postgres.ts"
-import { added, put } from "../../contracts/store.contract.ts"
+import { added, draft, put } from "../../contracts/store.contract.ts"
 import { found, freePort } from "../../engines.ts"
 import { emptyDatabase, openStore } from "./open.ts"
 import { Proxy } from "./proxy.ts"
@@ -221,6 +221,36 @@ withPostgres(
       expect(store.faults()).toEqual([])
     } finally {
       await setReadOnly("off")
+    }
+  },
+)
+
+withPostgres(
+  "when the address leads to another server than the one that takes no writes, nothing goes on at the former one",
+  async () => {
+    const { run } = await postgres()
+    await using opened = await openStore()
+    const { store } = opened
+    const name = new URL(opened.url).pathname.slice(1)
+    await store.list({ limit: 1 })
+    const former = `SELECT pid FROM pg_stat_activity WHERE application_name = 'track-studio' AND datname = '${name}'`
+    const pids = (await run(former)).map((row) => Number(Object.values(Object(row))[0]))
+    // What is open takes no writes from now on; what is opened later does.
+    await run(`ALTER DATABASE "${name}" SET default_transaction_read_only = off`)
+    await using later = new SQL({ url: opened.url, max: 1 })
+    await later.connect()
+    await run("ALTER SYSTEM SET default_transaction_read_only = on")
+    try {
+      await run("SELECT pg_reload_conf()")
+      const pausing = store.pause()
+      expect((await store.add(() => draft())).item.id).toBeGreaterThan(0)
+      expect(await pausing).not.toBe("")
+      while ((await run(`${former} AND pid = ANY('{${pids.join(",")}}')`)).length > 0) await Bun.sleep(10)
+    } finally {
+      await later.unsafe(`ALTER DATABASE "${name}" RESET default_transaction_read_only`)
+      await run("ALTER SYSTEM RESET default_transaction_read_only")
+      await run("SELECT pg_reload_conf()")
+      while (JSON.stringify(await run("SHOW default_transaction_read_only")).includes('on"'));
     }
   },
 )
