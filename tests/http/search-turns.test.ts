@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 
+import { isRefusal } from "../../src/errors.ts"
 import { SearchTurns } from "../../src/http/search-turns.ts"
 
 /** Searches that last until they are ended, by name; the first letter is the client. */
@@ -9,7 +10,9 @@ class Searches {
   readonly #turns = new SearchTurns()
 
   begin(...names: readonly string[]): Promise<string>[] {
-    return names.map((name) => this.#turns.run(name.slice(0, 1), () => this.#search(name)))
+    return names.map((name) =>
+      this.#turns.run(name.slice(0, 1), new AbortController().signal, () => this.#search(name)),
+    )
   }
 
   /** Ends a search, and lets those go on that have waited for its place. */
@@ -58,6 +61,25 @@ test("a caller to whom no limit applies waits for none", async () => {
     begun += 1
     return new Promise(() => undefined)
   }
-  for (let i = 0; i < 5; i += 1) void turns.run(undefined, search)
+  for (let i = 0; i < 5; i += 1) void turns.run(undefined, new AbortController().signal, search)
   expect(begun).toBe(5)
+})
+
+test("a search that takes too long is refused for a time, and one whose client has left is not", async () => {
+  const client = new AbortController()
+  const ended = (signal: AbortSignal): Promise<string> =>
+    new Promise((resolve) => signal.addEventListener("abort", () => resolve("ended")))
+  const searched = (mostMs: number): Promise<unknown> =>
+    new SearchTurns(mostMs).run("a", client.signal, ended).catch((error: unknown) => error)
+  const late = await searched(1)
+  expect([isRefusal(late, "unavailable"), late]).toEqual([
+    true,
+    expect.objectContaining({
+      message: "the search did not end in 0.001 s, because the server does much else; try again later",
+      retryAfterMs: 10_000,
+    }),
+  ])
+  const left = searched(60_000)
+  client.abort()
+  expect(await left).toBe("ended")
 })

@@ -105,10 +105,8 @@ export const collectionRoutes = (
         if (caller.item !== undefined) {
           return { queue: await asRead(forecasts, await onlyItem(queue, caller.item, asked)), next: null }
         }
-        // After the wait for its turn it would be too late to learn that the client has left.
-        const { signal } = request
         const { items, next, slices } = q
-          ? await searches.run(caller.client, () => queue.list({ ...asked, signal }))
+          ? await searches.run(caller.client, request.signal, (signal) => queue.list({ ...asked, signal }))
           : await queue.list(asked)
         if (slices > 1) limits.chargeUnits(caller, slices - 1)
         if (next !== null) set.headers["link"] = linkToNext(request, "after", next)
@@ -127,6 +125,7 @@ export const collectionRoutes = (
               about:
                 "Processing items first, then waiting ones by priority and age, then finished ones, newest first. A list that is cut says so: `next` is not null, and the header `Link` leads to the next page.",
               successes: [json("a page of the queue", QueuePage)],
+              refusals: ["unavailable"],
             })),
       },
     )

@@ -74,7 +74,7 @@ export class SqliteFigures implements Figures {
   /** In slices: a year may have very many items, and a write must not wait until all of them are counted. */
   async finished(sinceMs: number): Promise<Finished> {
     const rows: OutcomeRow[] = []
-    for (let fromMs = sinceMs; ; await this.#turns.next()) {
+    for (let fromMs = sinceMs; ; await this.#turns.next(rows)) {
       const endMs = this.#endOfSlice(fromMs)
       rows.push(...this.#slice(fromMs, endMs))
       if (endMs === Infinity) return finishedOf(rows)

@@ -83,7 +83,7 @@ export class Listing implements Slices {
   /** Only one slice of all searches together is read at a time, and other work has some ticks between two slices. */
   async end(query: ListQuery, start: Place | undefined, given?: Most): Promise<Place | undefined> {
     if (!given) {
-      await this.#turns.next()
+      await this.#turns.next(query, query.signal)
       // The server may have closed the database meanwhile.
       if (query.signal?.aborted) return undefined
       this.#before = process.threadCpuUsage()

@@ -14,13 +14,50 @@ async function rest(): Promise<void> {
   if (performance.now() - beginMs > WORK_MS) await new Promise((resolve) => void setTimeout(resolve, REST_MS))
 }
 
-/** Lets long reads of one kind take turns, slice by slice: only one slice of all of them is read at a time. */
-export class SliceTurns {
-  #next: Promise<void> = Promise.resolve()
+/** So many slices of each read come before those of reads that take longer. */
+const SHORT_SLICES = 4
 
-  /** Resolves when the next slice may be read. Other work has some ticks between two slices. */
-  next(): Promise<void> {
-    this.#next = this.#next.then(rest)
-    return this.#next
+/** A read that waits for its next slice. */
+interface WaitingRead {
+  /** The lower, the sooner. */
+  readonly rank: number
+  readonly signal: AbortSignal | undefined
+  readonly goOn: () => void
+}
+
+/**
+ * Lets long reads of one kind take turns: only one slice of all of them is read at a time. Short reads come first, and
+ * long ones end in the order in which they began: if all went on slice by slice, all would end last.
+ */
+export class SliceTurns {
+  readonly #reads = new WeakMap<object, { readonly number: number; slices: number }>()
+  readonly #waiting: WaitingRead[] = []
+  #count = 0
+  #isResting = false
+
+  /**
+   * Resolves when the next slice of a read may be read. Other work has some ticks between two slices. A read whose signal
+   * has aborted reads nothing more, so it comes before all others.
+   */
+  next(of: object, signal?: AbortSignal): Promise<void> {
+    const read = this.#reads.get(of) ?? { number: (this.#count += 1), slices: 0 }
+    this.#reads.set(of, read)
+    read.slices += 1
+    const rank = read.slices <= SHORT_SLICES ? 0 : read.number
+    return new Promise((goOn) => {
+      this.#waiting.push({ rank, signal, goOn })
+      if (!this.#isResting) void this.#goOn()
+    })
+  }
+
+  async #goOn(): Promise<void> {
+    this.#isResting = true
+    while (this.#waiting.length > 0) {
+      await rest()
+      const ranks = this.#waiting.map(({ rank, signal }) => (signal?.aborted ? -1 : rank))
+      const [first] = this.#waiting.splice(ranks.indexOf(Math.min(...ranks)), 1)
+      first?.goOn()
+    }
+    this.#isResting = false
   }
 }
