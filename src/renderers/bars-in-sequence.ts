@@ -44,6 +44,8 @@ export class BarsInSequence {
   #ended = 0
   #sum = 0
   #isSetBack = false
+  /** Whether the progress was set back because the first bar failed and began once more. */
+  #isRepeated = false
 
   constructor(options: SequenceOptions) {
     this.#options = options
@@ -69,19 +71,25 @@ export class BarsInSequence {
     return this.#current?.isVoid ?? false
   }
 
-  /** A bar begins after the current one, at `startedMs`; default: now. */
-  begin(startedMs = this.#options.now()): void {
+  /**
+   * A bar begins after the current one, at `startedMs`; default: now. `isAgain` means that the current one failed and
+   * begins once more, unless it is nearly full.
+   */
+  begin(startedMs = this.#options.now(), isAgain = false): void {
     const before = this.#current
+    const isRepeated = isAgain && before !== undefined && before.fraction < MOST_UNKNOWN
     // A bar that never moved was not a bar.
-    if (before && before.fraction > 0 && !before.isVoid && !this.#isYoung(before)) {
+    if (before && !isRepeated && before.fraction > 0 && !before.isVoid && !this.#isYoung(before)) {
       this.#ended += 1
       this.#sum += before.fraction
     }
     this.#current = new CurrentBar(startedMs)
     // If the number of bars is known, the previous ones are done. Otherwise the proven part is less than the
     // shown one.
-    if (this.#options.bars !== undefined) this.#grow(this.#proven(0))
-    else this.#setBack(this.#proven(0))
+    if (this.#options.bars !== undefined) return this.#grow(this.#proven(0))
+    const wasSetBack = this.#isSetBack
+    this.#setBack(this.#proven(0))
+    if (isRepeated && !wasSetBack) this.#isRepeated = this.#isSetBack
   }
 
   /**
@@ -135,6 +143,7 @@ export class BarsInSequence {
     const { bars } = this.#options
     if (bars !== undefined) return (Math.min(this.#ended, bars - 1) + current) / bars
     if (this.isFirst) return current
+    if (this.#isRepeated && this.#ended === 0) return Math.min(MOST_UNKNOWN, current)
     const parts = (this.#ended + current) / (this.#ended + 2)
     return Math.min(MOST_UNKNOWN, parts, this.#sum + current)
   }

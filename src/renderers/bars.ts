@@ -41,6 +41,8 @@ export class Bars {
   #begun: BelievedBar | undefined
   /** How many bars ended for which the bar of the whole had waited. */
   #awaited = 0
+  /** Whether the output said that something failed and begins once more, since the bar of the whole last moved. */
+  #isAgain = false
 
   constructor(sequence: BarsInSequence, now: () => number) {
     this.#sequence = sequence
@@ -62,6 +64,11 @@ export class Bars {
     }
     const before = { begunAt: track.begunAt, seenAt: track.seenAt, fraction: track.fraction }
     return this.#judge(track, track.see(fraction, look, this.#line), before)
+  }
+
+  /** The output says that something failed and begins once more. */
+  repeat(): void {
+    this.#isAgain = true
   }
 
   /**
@@ -165,6 +172,7 @@ export class Bars {
 
   /** The bar of the whole has moved. The bars that wait for it have nothing done yet. */
   #move({ fraction, isFirstOfSeveral }: BelievedBar): void {
+    this.#isAgain = false
     const waiting = [...this.#waits.values()].filter((times) => times >= WAITS).length
     if (waiting + this.#awaited === 0) this.#sequence.move(fraction, this.#isOuter, isFirstOfSeveral)
     else this.#sequence.move((this.#awaited + fraction) / (this.#awaited + 1 + waiting), true)
@@ -330,7 +338,8 @@ export class Bars {
   /** A bar becomes the current one of those that follow one another; nothing is known to be inside it. */
   #beginBar(track: BelievedBar): void {
     this.#forgetWaiting()
-    this.#sequence.begin(track === this.#root ? this.#now() : track.startedMs)
+    if (track === this.#root) this.#sequence.begin(this.#now(), this.#isAgain)
+    else this.#sequence.begin(track.startedMs)
     this.#isOuter = false
     this.#hasInner = false
   }

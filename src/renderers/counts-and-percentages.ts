@@ -1,6 +1,6 @@
 import type { Unit } from "../item/item.ts"
 import { type LineLook, NEAR_END, NEAR_START } from "./believed-bar.ts"
-import { begunOf, type Count, isOf, nestedIn, ordinalIn } from "./counts-in-line.ts"
+import { begunOf, type Count, headingIn, isOf, nestedIn, ordinalIn } from "./counts-in-line.ts"
 import { hasDrawing, isTableRow, shapeOf, type Shown } from "./drawn-in-line.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { PartsAtOnce } from "./parts-at-once.ts"
@@ -164,6 +164,19 @@ export class CountsAndPercentages {
   /** The steps that were seen last, by the words before their count, and what is counted. */
   readonly #counted = new Map<string, StepBar>()
 
+  /** The number of the part whose heading came last: "Stage 1: vocals". Undefined before the first one. */
+  #heading: string | undefined
+
+  /** Reads a line without figures: it may be the heading of one of several parts, whose bar follows. */
+  hear(line: string): void {
+    this.#heading = headingIn(line) ?? this.#heading
+  }
+
+  /** The part is counted, so bars are inside what is counted. */
+  leaveHeading(): void {
+    this.#heading = undefined
+  }
+
   /** The progress that a line shows. */
   of({ text, isRedrawn }: Shown, percent: Percent, all: readonly Count[]): Measure {
     const total = TOTAL.exec(text)?.[1]
@@ -191,7 +204,7 @@ export class CountsAndPercentages {
       look: {
         ...this.#lookOf({ text, isRedrawn }, percent, all, counts.length > 0),
         // Behind "step 3/4, pass 1" or "[3/4] pass 1", the fraction is already that of all steps.
-        ordinal: () => (isCounted ? undefined : ordinalIn(text.slice(0, percent.at))),
+        ordinal: () => (isCounted ? undefined : (ordinalIn(text.slice(0, percent.at)) ?? this.#heading)),
       },
       // Until now, any of several bars was the whole.
       isEnclosed: isEnclosed || isNew,

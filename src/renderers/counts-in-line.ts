@@ -59,6 +59,10 @@ const BEFORE = new RegExp(
 /** A line at the start of each step that has its number but no noun: "Rendering 1 of 4". */
 const DOING =
   /(?<!\p{L})(?!using|waiting|sleeping|starting|missing|remaining|during|nothing|string)\p{L}{3,}ing:? ?\(?$/iu
+/** The same with the name of what is worked on, and the number in brackets at the end: "Bouncing 'Bass' (2/8)". */
+const DOING_THIS =
+  /^(?!using|waiting|sleeping|starting|missing|nothing|(?:re)?trying|connecting)\p{L}{3,}ing (?=[^%]*\p{L})[^%=:]* [([]$/iu
+const IS_LAST = /^[)\]][.…\s]*$/u
 const IN_BRACKETS = /^(?:\[\d+ ?\/ ?\d+\]|\(\d+ ?\/ ?\d+\))/u
 const AFTER = /^ ([a-z]{2,}s)\b(?!=)/iu
 const CLOCK_BEFORE = /\d:\d\d(?:[.,]\d+)? $/u
@@ -79,6 +83,10 @@ function isDateBetween(before: string, count: string, after: string): boolean {
   return CLOCK_AFTER.test(after) && /^\d\d?\D+\d\d?$/.test(count) && !hasBar(before)
 }
 
+/** Whether a line says what is being done, and ends with its number in brackets. */
+const isOfThis = (text: string, before: string, after: string): boolean =>
+  IS_LAST.test(after) && text.startsWith(before) && DOING_THIS.test(before)
+
 function countFrom(text: string, { n, total, text: said, at, from }: Pair): Count | undefined {
   if (total === 0 || n > total) return undefined
   const before = text.slice(Math.max(0, at - MAX_BEFORE), at)
@@ -93,7 +101,8 @@ function countFrom(text: string, { n, total, text: said, at, from }: Pair): Coun
   const noun = named ?? singular(AFTER.exec(after)?.[1]?.toLowerCase() ?? "")
   const rank = rankOf(noun)
   const isWork = rank < OTHER_RANK
-  const isHead = !isWork && (at === 1 ? IN_BRACKETS.test(text) : DOING.test(before))
+  const isHead =
+    !isWork && (at === 1 ? IN_BRACKETS.test(text) : DOING.test(before) || isOfThis(text, before, after))
   return {
     n,
     total,
@@ -147,7 +156,7 @@ const PROPERTY = /^[\p{L}\p{N} _()/-]+ ?[:=] ?\d+ ?(?:\/|of) ?\d+$/u
  * "being rendered".
  */
 const DONE =
-  /(?<![\p{L}\p{N}_/\\.-]|\b(?:not|be|being) )(?:done|saved|finished|rendered|completed?|(?:trans|en)coded|exported|written|wrote|processed|converted|generated|created|drawn|baked|composited|denoised|upscaled|extracted|copied|uploaded)(?![\p{L}\p{N}_/\\-]|\.[\p{L}\p{N}])/iu
+  /(?<![\p{L}\p{N}_/\\.-]|(?<!\p{L})(?:not|be|being|nicht|pas|non|no|não|не|niet|nie) )(?:done|saved|finished|rendered|completed?|(?:trans|en)coded|exported|written|wrote|processed|converted|generated|created|drawn|baked|composited|denoised|upscaled|extracted|copied|uploaded|fertig|abgeschlossen|gespeichert|terminée?s?|enregistrée?s?|completat[oa]|completad[ao]s?|terminad[ao]s?|guardad[ao]s?|concluíd[ao]s?|salvat[ao]|voltooid|klaar|klar|færdig|valmis|hotovo|gotow[aey]?|ukończon[aoey]|kész|selesai|готов[аоы]?|обработан[аоы]?|сохран[её]н[аоы]?|заверш[её]н[аоы]?)(?![\p{L}\p{N}_/\\-]|\.[\p{L}\p{N}])|(?<![未待不])(?:完了|完成(?![度中])|완료)/iu
 
 /**
  * One of several things by its number, without their total: "Pass 1", "Epoch 0". But "Frame 1", "scene 1" or "song 1" may
@@ -157,6 +166,12 @@ const ORDINAL = /(?<!\p{L})(?:animation|pass|phase|stage|epoch) ?#?(\d+)(?!\.\w)
 
 /** The number of one of several things, if the text before a figure names it and not how many there are. */
 export const ordinalIn = (before: string): string | undefined => ORDINAL.exec(before)?.[1]
+
+/** The heading of one of several parts: "Pass 1: studying", "== Stage 1". */
+const HEADING = /^[^\p{L}\d]{0,9}(?:animation|pass|phase|stage|epoch|step) ?#?(\d+)(?![\d./])/iu
+
+/** The number of one of several parts, if a line is its heading. */
+export const headingIn = (line: string): string | undefined => HEADING.exec(line)?.[1]
 
 /** Whether a line is a name and its value, which need not be progress. */
 export const isProperty = (text: string): boolean => PROPERTY.test(text)

@@ -43,7 +43,7 @@ const LOUDEST = new RegExp(LOUD)
 const NOTHING = /(?!)/
 /** A line without any of these shows no progress, so most output is skipped quickly. */
 const FIGURES =
-  /\d\s?[%/]|\d ?(?:[kmgt]i?b|s|secs?|seconds) ?(?:\/|(?:out )?of|von|de|di|sur|z|из) ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|ze?|din|dari|trên|από|מתוך|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|[०-९০-৯๐-๙]\s?[%/]|progress|per ?cent|pct=\d/i
+  /\d\s?[%/]|\d ?(?:[kmgt]i?b|s|secs?|seconds) ?(?:\/|(?:out )?of|von|de|di|sur|z|из) ?\d|\d\s(?:out\s)?(?:of|von|aus|van|de|di|sur|av|af|ze?|din|dari|จาก|trên|από|מתוך|из|з)\s\d|第 ?\d|[中중]の? ?\d|total\w{0,12}["']? ?[:=]|["']max|%\s?\d|[％٪﹪／]|[०-९০-৯๐-๙]\s?[%/]|progress|\d ?(?:p(?:er|our|or|ro) ?c[ie]+nt|pro[sz]ent|процент|パーセント|퍼센트)|percent|pct=\d/i
 const DIGIT = /[\d０-９٠-٩۰-۹०-९০-৯๐-๙]/
 /** The most bars inside counts that are distinguished. */
 const MAX_INSIDE = 64
@@ -53,6 +53,9 @@ const MOST_EMPTY = 0.05
 const WORDS_OF = /^(?:dialogue|comment|(?:negative )?prompt|lyrics): ?/i
 /** A bar that is named like them and has no room to be drawn. */
 const FIGURE_OF = new RegExp(`${WORDS_OF.source} *\\d`, "i")
+/** Words that say that something failed and begins once more. */
+const AGAIN =
+  /\b(?:re-?try(?:ing)?|restart(?:ed|ing)?|trying (?:again|once more)|starting (?:over|again)|attempt #?[2-9]|(?:erneuter|neuer) versuch|nouvelle tentative|reintentando)\b|повтор|再試行|重试|재시도/iu
 /** A command that a shell repeats. */
 const TRACED = /^\+{1,4} [\w./-]+ /
 
@@ -102,6 +105,8 @@ class Lines implements LineReader {
   #isSpanned = false
   /** Whether the counts contain all bars that came. */
   #isEnclosing = false
+  /** Whether the output said that something failed and begins once more, since a count was last seen. */
+  #isAgain = false
   /** How many lines may still be those of a subtitle. */
   #saidLines = 0
   /** The line that was reported last. */
@@ -152,7 +157,9 @@ class Lines implements LineReader {
     const own = this.#own.read(line)
     if (own) return this.#readOwn(own)
     if (this.#isSaid(line) && !isRedrawn) return undefined
+    if (this.#hasTold && AGAIN.test(line)) this.#repeat()
     const hasFigures = FIGURES.test(line)
+    if (!hasFigures) this.#measures.hear(line)
     this.#preparation.hear(line, hasFigures)
     if (!hasFigures && !line.includes(ESCAPE)) return undefined
     let told: Report | undefined
@@ -170,6 +177,13 @@ class Lines implements LineReader {
       if (unit !== undefined) told = this.#report(text, unit ?? undefined) ?? told
     }
     return told
+  }
+
+  /** Something failed and begins once more: its bar or its count is the same one. */
+  #repeat(): void {
+    this.#isAgain = true
+    this.#bars.repeat()
+    this.#inner.bars.repeat()
   }
 
   /** Whether a line is of subtitles. */
@@ -279,6 +293,7 @@ class Lines implements LineReader {
     }
     const seen = this.#counters.see(counts, words)
     if (!seen.isTold) return undefined
+    this.#measures.leaveHeading()
     if (seen.isInner) {
       this.#before = this.#inner.bars.underWay()
       this.#inner = this.#newInner(seen.isOn ? this.#inner.sequence.bars : undefined)
@@ -286,7 +301,9 @@ class Lines implements LineReader {
     const isLater = wasEmpty && this.#sequence.fraction > 0
     if (seen.isLonger || (isLater && this.#counters.isAround)) this.#enclose(this.#counters.fraction(0))
     // A count that was full at once is over: the present one is not a part of it.
-    else if (seen.isNext || isLater || (wasEmpty && this.#sequence.isVoid)) this.#sequence.begin()
+    else if (seen.isNext || isLater || (wasEmpty && this.#sequence.isVoid))
+      this.#sequence.begin(undefined, this.#isAgain)
+    this.#isAgain = false
     this.#moveCounted()
     return this.#counters.unit ?? null
   }

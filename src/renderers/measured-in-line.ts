@@ -64,6 +64,8 @@ const SIZED = [
   "(?:\\d ?[kmgt]?i?b|\\d{5}) -{1,2}> [\\d.,]+,? ?\\(?$",
   "\\d ?(?:bytes|[kmgt]?i?b)? -{1,2}> [\\d.,]+ ?(?:bytes|[kmgt]?i?b),? ?\\(?$",
   "\\d ?(?:w|kw|rpm|[mg]hz|°?c)? ?/ ?[\\d.]+ ?(?:w|kw|rpm|[mg]hz|°?c) ?\\(?$",
+  // What stands beside a heat or a power is the load of the same device: "[GPU 0 | 61C | 81%]".
+  "\\d ?(?:k?w|rpm|[mg]hz|°?c) ?[|,] ?$",
 ].join("|")
 /** A part of what there is of it: "MEM 12G/64G (18%)". */
 const PAIR = "[:= ]{1,3}[\\d.,]+ ?[a-z]{0,4} ?(?:/|of) ?[\\d.,]+ ?[a-z]{0,4},? ?\\(?$"
@@ -140,6 +142,7 @@ const STATES =
 const isCountedBefore = fits(
   `${NAME}(?:${TRIED}|${BESIDE}|${RATED})${ENDS}`,
   "retrying in [\\d.]+ ?\\w* ?\\(?$",
+  "^\\W*(?:(?:re-?)?trying|reconnecting)\\b[^\\d%:]*[(\\[]$",
   `${IDLING}${IDLE_COUNT}`,
   `${BEGINS}(?:${MEASURED})${ENDS}`,
   `${NAME}(?:${STATES})["']? ?[:=] ?$`,

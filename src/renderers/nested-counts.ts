@@ -194,6 +194,9 @@ interface CountedLine {
 /** What distinguishes a count without a noun: the words before the counts of its line, and which of them it is. */
 const keyOf = (label: string, index: number): string => `${label}#${index}`
 
+/** What distinguishes a step: what is being done, and not to what. */
+const stepOf = (label: string): string => /^\p{L}{3,}ing(?= )/u.exec(label)?.[0] ?? (label || "[")
+
 /** Whether a line certainly counts work. `isInner` means that a count before it on the line is believed. */
 function isSureOf({ n, total, isWork, isHead }: Count, isInner: boolean, isDone: boolean): boolean {
   if (n <= 1 && (isWork || (isHead && total > 1))) return true
@@ -215,7 +218,7 @@ export class NestedCounts {
     let [isTold, isNext, isLonger, isInner, isOn] = [false, false, false, false, false]
     const unproven: CountedThing[] = []
     for (const [i, count] of counts.entries()) {
-      const key = count.isWork ? count.name : keyOf(count.isHead && label === "" ? "[" : label, i)
+      const key = count.isWork ? count.name : keyOf(count.isHead ? stepOf(label) : label, i)
       const known = this.#known.get(key)
       const counter = known ?? this.#newCounter(key, count, line, !isTold)
       counter.hear(shape)

@@ -22,13 +22,13 @@ const BEGINS = "(?<![\\w.,/\\\\+*-]|\\d:)"
 const ENDS = "(?![\\w/\\\\%&-]|[.,:]\\w)"
 const SLASH = new RegExp(`${BEGINS}${NUMBER} ?/ ?${NUMBER}${ENDS}`, "gu")
 const OF = new RegExp(
-  `${BEGINS}${NUMBER} (?:(?:out )?of|von|aus|van|de|di|sur|av|af|ze?|din|dari|trên|από|מתוך|из|з) ${NUMBER}${ENDS}`,
+  `${BEGINS}${NUMBER} (?:(?:out )?of|von|aus|van|de|di|sur|av|af|ze?|din|dari|จาก|trên|από|מתוך|из|з) ${NUMBER}${ENDS}`,
   "giu",
 )
 /** "第12帧/共240帧", and the total first: "240フレーム中12フレーム目". */
 const OF_ALL = /第 ?(\d{1,9}) ?\p{L}?[ /,，、]*共 ?(\d{1,9})(?![\d.])/gu
 const TOTAL_FIRST =
-  /(?<![\d.,])(\d{1,9}) ?(?:フレーム|コマ|枚|件|個|曲|프레임|개|장) ?[中중]の? ?(\d{1,9})(?![\d.,:%])/gu
+  /(?<![\d.,])(\d{1,9}) ?(?:フレーム|コマ|枚|件|個|曲|프레임|개|장|곡) ?[中중]の? ?(\d{1,9})(?![\d.,:%])/gu
 const UNSPACED = /[共中중]/u
 /** A key and its number, in JSON or in a log: "frame": 12, totalFrames: 240, frames_done=12, but no size or time. */
 const KEYED =

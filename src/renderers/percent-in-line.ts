@@ -31,10 +31,11 @@ const WORD =
   /(?<![\p{L}\p{N}])(?:progress|(?<![_.])pct(?==)|(?<!_)percent(?:age)?(?: of [\p{L} ]{1,30}(?:done|complete|completed|finished|rendered))?) ?[:=]? ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]|,\d| ?[/%]| (?:out )?of\b)/iu
 /** In JSON, "percent" often means the load of a processor, not progress: {"cpu":{"percent":45}}. */
 const IN_JSON = /(?:"progress"|'progress') ?: ?(\d{1,3}(?:\.\d+)?)(?= ?(?:[,}]|$))/giu
-/** A key of two words, which is never a fraction: "percentComplete": 45, completion_percentage=45. */
+/** A key of two words or more, which is never a fraction: "jobPercentComplete": 45, completion_percentage=45. */
 const IN_KEY =
-  /(?<![\w-])["']?(?:(?:progress|completion|completed?|done|finished|render(?:ing|ed)?)[ _-]?(?:percent(?:age)?|pct)|percent(?:age)?[ _-]?(?:completed?|done|finished|rendered))["']? ?[:=] ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]| ?[/%])/giu
-const IN_WORDS = /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+)?) per ?cent\b/iu
+  /(?<![\w-])["']?(?:[a-z]{1,12}[_-]?)?(?:(?:progress|completion|completed?|done|finished|render(?:ing|ed)?)[ _-]?(?:percent(?:age)?|pct)|percent(?:age)?[ _-]?(?:completed?|done|finished|rendered))["']? ?[:=] ?(\d{1,3}(?:\.\d+)?)(?![\w.:%/]| ?[/%])/giu
+const IN_WORDS =
+  /(?<![\w.,+/-]|\d:)(\d{1,3}(?:\.\d+|,\d\d?)?) ?(?:(?:per|pour|por) ?cento?|por ciento|pro[csz]ent|процент(?:а|ов)?|パーセント|퍼센트)(?!\p{L})/iu
 /** What is surely a percentage, and no fraction of 1. */
 const SURE = new RegExp(`%|${IN_KEY.source}|${IN_WORDS.source}`, "iu")
 const BYTES =

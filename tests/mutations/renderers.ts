@@ -290,8 +290,8 @@ export const RENDERERS: readonly Mistake[] = [
     [
       [
         "a bar that loads a model counts as a part of the render",
-        "    if (before && before.fraction > 0 && !before.isVoid && !this.#isYoung(before)) {",
-        "    if (before && before.fraction > 0 && !before.isVoid) {",
+        "    if (before && !isRepeated && before.fraction > 0 && !before.isVoid && !this.#isYoung(before)) {",
+        "    if (before && !isRepeated && before.fraction > 0 && !before.isVoid) {",
       ],
     ],
   ),
