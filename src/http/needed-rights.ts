@@ -1,6 +1,6 @@
 import type { Need } from "../access/roles.ts"
 import { API } from "./api.ts"
-import type { Route } from "./paths.ts"
+import { isAt, type Route } from "./paths.ts"
 
 /**
  * The right that each route needs, by method and path: one table for the whole server. If a route has no row,
@@ -86,6 +86,14 @@ for (const [route, need] of Object.entries(NEEDS)) {
 
 /** What a route needs; undefined if it has no row. */
 export const needOf = ({ method, path }: Route): Need | undefined => byPath.get(path)?.get(method)
+
+/** The same for a path as a client sends it, without its query. */
+export function needAt(method: string, path: string): Need | undefined {
+  const route = [...byPath.keys()].find(
+    (pattern) => needOf({ method, path: pattern }) && isAt({ method, path: pattern }, path),
+  )
+  return needOf({ method, path }) ?? (route === undefined ? undefined : needOf({ method, path: route }))
+}
 
 /**
  * Checks that every route has a row in `NEEDS`. A preflight needs no row, because it does nothing.

@@ -190,6 +190,18 @@ export const ACCESS: readonly Mistake[] = [
     ],
   ),
   ...of(
+    "src/http/routes/tickets.ts",
+    ["tests/http/routes/tickets.test.ts"],
+    [
+      [
+        "a token gets tickets for what it may not read",
+        'needAt("GET", path.replace(/\\?.*$/s, "")) ?? "item"',
+        '"item"',
+      ],
+      ["a query hides what a ticket is for", 'path.replace(/\\?.*$/s, "")', "path"],
+    ],
+  ),
+  ...of(
     "src/access/tickets.ts",
     ["tests/access/authorize.test.ts"],
     [

@@ -1,5 +1,6 @@
 import { Elysia } from "elysia"
 
+import { checkAllowed } from "../../access/roles.ts"
 import type { Tickets } from "../../access/tickets.ts"
 import { AppError } from "../../errors.ts"
 import { NewTicket } from "../../wire/answers.ts"
@@ -8,6 +9,7 @@ import { API } from "../api.ts"
 import { jsonBody } from "../body.ts"
 import type { AppWithCaller } from "../caller-of-request.ts"
 import { json, words } from "../docs/words.ts"
+import { needAt } from "../needed-rights.ts"
 
 /**
  * Reads the tickets that other servers gave out before any request uses them. Nothing is known of the sender
@@ -29,10 +31,13 @@ export function sharedTickets(tickets: Tickets, count: (request: Request) => voi
 export const ticketRoutes = (app: AppWithCaller, tickets: Tickets) =>
   app.post(
     `${API}/tickets`,
-    async ({ body: { path }, caller: { token }, set }): Promise<NewTicket> => {
+    async ({ body: { path }, caller, set }): Promise<NewTicket> => {
+      const { token } = caller
       if (!token) {
         throw new AppError("invalid", "a ticket stands in for a token: send one, or connect without either")
       }
+      // A ticket that opens nothing would leave an EventSource without a reason.
+      checkAllowed(caller, needAt("GET", path.replace(/\?.*$/s, "")) ?? "item")
       set.status = 201
       return tickets.create(token, path)
     },

@@ -19,7 +19,7 @@ async function ticketFor(server: TestServer, secret: string, path: string): Prom
 test("a client that can send no header gets in with a ticket, only for its path and while its token is valid", async () => {
   await using server = await start()
   const id = await server.add()
-  const admin = await tokenOf(server, "admin")
+  const [admin, worker] = [await tokenOf(server, "admin"), await tokenOf(server, "worker")]
   const secret = await tokenOf(server, "viewer")
   await known(server, secret)
   const path = `/api/v1/progress/stream/${id}`
@@ -37,6 +37,20 @@ test("a client that can send no header gets in with a ticket, only for its path 
   const forSocket = await ticketFor(server, secret, socketPath)
   const socket = await WebSocketReader.open(server.url, `/progress/ws?ticket=${forSocket}`)
   await socket.until(() => socket.seen.some(({ event }) => event === "live"))
+  // A role gets tickets only for what it may read, however the path is written.
+  for (const [own, asked, status] of [
+    [worker, path, 403],
+    [worker, `${path}?format=text`, 403],
+    [worker, "/api/v1/queue/counts", 403],
+    [worker, `/api/v1/queue/${id}`, 201],
+    [worker, `/api/v1/queue/${id}/ingest/ffmpeg`, 201],
+    [secret, "/api/v1/queue/counts", 201],
+    [secret, "/api/v1/webhooks/deliveries", 403],
+  ] as const)
+    expect([asked, (await server.api("POST", "/tickets", { path: asked }, bearer(own))).status]).toEqual([
+      asked,
+      status,
+    ])
   // A socket can be asked for more items: a ticket for one item opens no other, and one for all opens each.
   const second = Number((await (await server.api("POST", "/queue", { song_id: 2 }, bearer(admin))).json()).id)
   for (const [asked, isMore] of [
