@@ -93,7 +93,9 @@ export class Proxy implements Disposable {
           close: () => void pair.client.end(),
         },
       })
-      if (!pair.isHeld) for (const bytes of pair.pending.splice(0)) pair.server.write(bytes)
+      // The client may have left meanwhile.
+      if (!this.#pairs.has(pair)) pair.server.end()
+      else if (!pair.isHeld) for (const bytes of pair.pending.splice(0)) pair.server.write(bytes)
     } catch {
       this.#end(pair)
     }
