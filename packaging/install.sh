@@ -104,7 +104,7 @@ install_videos() {
   } >"$scratch/videos.conf"
   for each in $VIDEOS; do
     folder "$each" 0775 "$(owner)"
-    [ -z "$DESTDIR" ] || [ -n "$(owner)" ] || say "give $each to the user track-studio once it is there"
+    [ -z "$DESTDIR" ] || [ -n "$(owner)" ] || say "where the package is installed, give $each to the user track-studio"
     # The rights of a folder that was there before are not ours to change.
     [ -n "$DESTDIR" ] || su -s /bin/sh track-studio -c "test -w $each" 2>/dev/null ||
       say "the user track-studio may not write to $each yet: change its owner, or its rights"

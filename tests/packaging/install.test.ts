@@ -236,7 +236,9 @@ test("VIDEOS names folders that workers may write, and is remembered", () => {
   using folder = temporaryFolder()
   const root = join(folder.path, "root")
   const program = programIn(folder.path, "1")
-  expect(install(root, [program], { VIDEOS: "/srv/videos /srv/more" }).code).toBe(0)
+  const first = install(root, [program], { VIDEOS: "/srv/videos /srv/more" })
+  expect(first.code).toBe(0)
+  expect(first.said).toContain("installed, give /srv/more to the user track-studio\n")
   const dropin = `${root}/etc/systemd/system/track-studio-worker.service.d/videos.conf`
   const text = readFileSync(dropin, "utf8")
   expect(text).toContain("[Service]\nReadWritePaths=-/srv/videos\nReadWritePaths=-/srv/more\n")
