@@ -1,6 +1,6 @@
 import { BoundedMap } from "../bounded-map.ts"
 import type { QueueItem } from "../item/item.ts"
-import { tokenThatRanOut } from "../item/lease-token.ts"
+import { isAfter, type Token, tokenOf, tokenThatRanOut } from "../item/lease-token.ts"
 import type { Stored } from "../item/stored.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
 import { DrainedWorkers } from "./drained-workers.ts"
@@ -51,6 +51,8 @@ interface WorkerEntry {
 interface Taken {
   readonly tags: readonly string[] | null
   readonly instance: string | undefined
+  /** The token of its lease; empty if it is not known. */
+  readonly token: string
 }
 
 /** How many items are remembered with their workers; the oldest are forgotten first. */
@@ -159,18 +161,28 @@ export class KnownWorkers {
     }
   }
 
-  /** Notes which worker took an item, and with which tags; null if it claimed the item by its number. */
-  took(id: number, tags: readonly string[] | null, instance?: string): void {
-    this.#taken.set(id, { tags, instance })
+  /** Notes which worker took an item, with which tags, and under which lease. */
+  took(id: number, tags: readonly string[] | null, instance?: string, token = ""): void {
+    this.#taken.set(id, { tags, instance, token })
+  }
+
+  /** Notes that a worker took an item by its number; `former` is the token that it had before, if it had one. */
+  tookByNumber(id: number, work: Token, former = ""): void {
+    const before = this.#taken.get(id)
+    const isBack = isAfter(work, former) && before?.token === former
+    const { tags, instance } = isBack ? before : { tags: null, instance: undefined }
+    this.took(id, tags, instance, tokenOf(work))
   }
 
   /**
    * The token of the lease that this start of a worker has lost: it took the item last, its lease ran out, and it goes on
-   * if it gets the item again. Undefined if that is not so, or not known.
+   * if it gets the item again. Undefined if that is not so, or not known. Another server may have given the item to
+   * another worker since.
    */
   lostBy(instance: string | undefined, { item, work }: Stored): string | undefined {
-    const isOwn = instance !== undefined && this.#taken.get(item.id)?.instance === instance
-    return isOwn ? tokenThatRanOut(work) : undefined
+    const taken = this.#taken.get(item.id)
+    const token = tokenThatRanOut(work)
+    return instance !== undefined && taken?.instance === instance && taken.token === token ? token : undefined
   }
 
   /** Notes a report of an item's worker. */

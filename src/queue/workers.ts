@@ -4,7 +4,7 @@ import type { Bus } from "../bus/bus.ts"
 import { AppError } from "../errors.ts"
 import { nextStep, stepBegun, stepsDeclared } from "../item/declared-steps.ts"
 import type { Directive, QueueItem, Report, Result, Step, Steps } from "../item/item.ts"
-import { isAfter, tokenOf } from "../item/lease-token.ts"
+import { tokenOf } from "../item/lease-token.ts"
 import {
   checkHolder,
   claimed,
@@ -163,7 +163,7 @@ export class Workers implements Service {
     const { tags, version: _version, instance, client, key, isGone, ...taker } = claim
     const repeatable = this.#repeatable(key)
     const given = (change: Change): Promise<Leased | null> => {
-      this.presence.took(change.item.id, tags, instance)
+      this.presence.took(change.item.id, tags, instance, tokenOf(change.work))
       return this.#given(change, isGone)
     }
     this.presence.claims(claim)
@@ -212,7 +212,7 @@ export class Workers implements Service {
     const decide = this.#learned.follow((stored, moment) => claimed(stored, by, moment))
     const change = before ?? (await this.#stored(id, undefined, decide, repeatable))
     this.presence.reports(change.item)
-    if (!isAfter(change.work, taker.former)) this.presence.took(id, null)
+    this.presence.tookByNumber(id, change.work, taker.former)
     return this.#given(change, isGone)
   }
 

@@ -347,8 +347,8 @@ export const MISSED: readonly Mistake[] = [
     [
       [
         "a worker that was started again after its drain stops after its first item",
-        "this.#taken.set(id, { tags, instance })",
-        "this.#taken.set(id, { tags, instance: undefined })",
+        "this.#taken.set(id, { tags, instance, token })",
+        "this.#taken.set(id, { tags, instance: undefined, token })",
       ],
     ],
   ),

@@ -199,8 +199,8 @@ export const STORE: readonly Mistake[] = [
     [
       [
         "a drain stops a later start of its worker, too",
-        "this.presence.took(change.item.id, tags, instance)",
-        "this.presence.took(change.item.id, tags)",
+        "this.presence.took(change.item.id, tags, instance, tokenOf(change.work))",
+        "this.presence.took(change.item.id, tags, undefined, tokenOf(change.work))",
       ],
     ],
   ),

@@ -26,14 +26,15 @@ function opened() {
   let claims = 0
   const token = (): string => `token ${(claims += 1)}`
   const room = new RefuseWhenFull()
-  const workers = new Workers(store, bus, learned, { random: () => 0, token, room, onError: fail })
+  const serve = () => new Workers(store, bus, learned, { random: () => 0, token, room, onError: fail })
+  const [workers, others] = [serve(), serve()]
   const rescues = (options: Partial<RescueOptions> = {}): RescueAndStall =>
     new RescueAndStall(store, bus, { stallAfterMs: 60_000, maxRescues: 5, onError: fail, ...options })
   const close = async (): Promise<void> => {
     await store.close()
     folder[Symbol.dispose]()
   }
-  return { clock, room, store, workers, rescues, [Symbol.asyncDispose]: close }
+  return { clock, room, store, workers, others, rescues, [Symbol.asyncDispose]: close }
 }
 
 test("an item that is taken back is counted once, with why: its worker was silent, or its token was revoked", async () => {
@@ -194,4 +195,20 @@ test("the item of a start that was drained is its last, and that of a later star
   await added(store)
   expect(await claim("first start")).toBe(true)
   expect(await claim("second start")).toBe(false)
+})
+
+test("an item that workers of two servers lose in turn is lost in the end", async () => {
+  await using server = opened()
+  const { clock, store } = server
+  const rescue = server.rescues({ maxRescues: 4 })
+  const id = await added(store)
+  const both = [server.workers, server.others]
+  for (let loss = 0; loss < 5; loss += 1) {
+    expect(await store.item(id)).not.toMatchObject({ outcome: "lost" })
+    const by = { worker: `box ${loss % 2}`, instance: `start ${loss % 2}`, leaseMs: 10_000, tags: [] }
+    await both[loss % 2]?.claim(by, AbortSignal.abort())
+    clock.nowMs += 10_000
+    await rescue.round()
+  }
+  expect(await store.item(id)).toMatchObject({ outcome: "lost" })
 })
