@@ -170,7 +170,6 @@ page("the strip of workers", () => {
     await tab.evaluate("void (window.seen = () => [])")
     await tab.until(`${state} === "Gone"`, 20_000)
     expect(await tab.evaluate<boolean>(hasGpu1)).toBe(true)
-    // The focus goes back to the worker, and holds the strip as the pointer does.
     await tab.press("Escape")
     await tab.evaluate("document.activeElement.blur()")
     await tab.hover("#badge")
@@ -283,13 +282,11 @@ page("the strip of workers", () => {
     await tab.send("Emulation.setEmulatedMedia", { media: "" })
     await tab.go(tab.at("/"))
     await tab.until(`${seen} === 8 && document.querySelector(".workers-strip > button").checkVisibility()`)
-    await tab.click(".workers-strip > button")
+    await tab.evaluate(`document.querySelector(".workers-strip > button").click()`)
     await tab.until(`${seen} === 12 && document.activeElement?.matches("li:nth-child(9) > .worker")`)
-    // Names that differ only at their end are cut in their middle. They come once nothing holds the strip.
+    // Names that differ only at their end are cut in their middle. They come once the focus holds the strip no more.
     await tab.evaluate("document.activeElement.blur()")
-    await tab.hover("#badge")
-    void wait("render-node-of-the-studio-1", "gpu")
-    void wait("render-node-of-the-studio-2", "gpu")
+    for (const end of [1, 2]) void wait(`render-node-of-the-studio-${end}`, "gpu")
     const ends = `[...document.querySelectorAll(".worker .cut-name")].filter((name) => {
       const [start, end] = name.children
       const isCut = start.scrollWidth > start.clientWidth
