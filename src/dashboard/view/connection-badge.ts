@@ -97,14 +97,14 @@ export function bannerWords(
 
 /** What is known of the connection, as names and values. */
 export function connectionFacts(
-  { lastEventId, confirmedMs, lagMs, skewMs, reason }: Connection,
+  { state, lastEventId, confirmedMs, lagMs, skewMs, reason }: Connection,
   stats: Stats | null,
 ): readonly (readonly [name: string, value: string])[] {
   return [
     ...(reason === "" ? [] : [["Problem", reason] as const]),
     ["Confirmed", confirmedMs === null ? "not yet" : inFull(confirmedMs)],
     ["Latest update", lastEventId === null ? "none" : `ID ${count(lastEventId)}`],
-    ["Latency", lagMs !== null ? `${Math.round(lagMs)} ms` : reason === "" ? "idle" : "unknown"],
+    ["Latency", lagMs !== null ? `${Math.round(lagMs)} ms` : state === "live" ? "idle" : "unknown"],
     ["Uptime", stats === null ? "unknown" : roughly(stats.uptime_seconds)],
     ["Clock offset", `${Math.round(Math.abs(skewMs))} ms`],
   ]

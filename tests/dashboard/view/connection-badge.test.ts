@@ -113,4 +113,5 @@ test("the facts of the connection begin with its problem, and name what is not k
   expect(confirmed).toContain("2026")
   expect(rest.map(([, value]) => value)).toEqual(["ID 12,345", "13 ms", "1 h", "1500 ms"])
   expect(connectionFacts(live, null)).toContainEqual(["Latency", "idle"])
+  expect(connectionFacts(CONNECTING, null)).toContainEqual(["Latency", "unknown"])
 })
