@@ -44,38 +44,44 @@ function timer(ms: number): Disposable & { readonly over: Promise<"time"> } {
 }
 
 /**
- * The changes of a screen, one after the other. A screen may stay as it is for days, so to wait for its next change
- * must leave nothing in memory.
+ * What comes one after the other, such as what a stream says. The next may be days away, and is waited for many times
+ * until then, so each wait leaves nothing in memory.
  */
-class ScreenChanges {
-  readonly #changed: TerminalScreen["changed"]
-  #latest: ScreenChange | undefined
-  #tell: (change: ScreenChange) => void = () => undefined
+class Coming<T> {
+  readonly #ask: (() => Promise<T>) | undefined
+  #latest: Promise<T> | undefined
+  #tell: (latest: Promise<T>) => void = () => undefined
 
-  constructor(changed: TerminalScreen["changed"]) {
-    this.#changed = changed
+  /** `ask` resolves with what comes next; undefined if nothing ever comes. */
+  constructor(ask: (() => Promise<T>) | undefined) {
+    this.#ask = ask
     this.#listen()
   }
 
-  /** Resolves with a change that was not seen yet. A promise from an earlier call may never resolve then. */
-  next(): Promise<ScreenChange> {
-    const { promise, resolve } = Promise.withResolvers<ScreenChange>()
+  /**
+   * Resolves with what has come and was not seen yet. A promise from an earlier call may never resolve then.
+   * @throws what `ask` throws
+   */
+  next(): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<T>()
     this.#tell = resolve
     if (this.#latest) resolve(this.#latest)
     return promise
   }
 
-  /** The latest change was seen. */
+  /** The latest was seen. */
   seen(): void {
     this.#latest = undefined
     this.#listen()
   }
 
   #listen(): void {
-    void this.#changed?.().then((change) => {
-      this.#latest = change
-      this.#tell(change)
-    })
+    const asked = this.#ask?.()
+    const come = (): void => {
+      this.#latest = asked
+      if (asked) this.#tell(asked)
+    }
+    asked?.then(come, come)
   }
 }
 
@@ -116,12 +122,12 @@ export async function* drawing<T>(
   { view, frameMs, changed }: TerminalScreen,
 ): AsyncGenerator<string, void, undefined> {
   const frames = new Frames(board)
-  let next = said.next()
-  const changes = new ScreenChanges(changed)
+  const news = new Coming(() => said.next())
+  const changes = new Coming(changed)
   try {
     for (let dueMs = 0, isForced = false; ;) {
       using tick = timer(Math.max(0, dueMs - performance.now()))
-      const got = await Promise.race([next, tick.over, changes.next()])
+      const got = await Promise.race([news.next(), tick.over, changes.next()])
       if (got === "time") {
         const frame = frames.next(view(), isForced)
         if (frame !== undefined) yield frame
@@ -137,7 +143,7 @@ export async function* drawing<T>(
         return
       } else {
         if (take(got.value) === "forced") isForced = true
-        next = said.next()
+        news.seen()
       }
       dueMs = Math.min(dueMs, performance.now() + frameMs)
     }

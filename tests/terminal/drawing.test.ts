@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 
 import type { Board, View } from "../../src/terminal/board.ts"
 import { drawing, foreseeing } from "../../src/terminal/drawing.ts"
@@ -239,4 +239,30 @@ test("what a board was given is not kept in memory until its terminal changes", 
   const screen = { view: () => VIEW, frameMs: 1000, changed: () => never }
   for await (const _ of drawing(board as Board, said(), () => "shown", screen));
   expect(kept).toBeLessThan(8)
+})
+
+test("a stream that says nothing keeps nothing in memory of the waits for it, however often its board is drawn", async () => {
+  const silent = Promise.withResolvers<IteratorResult<number, void>>()
+  const waits = spyOn(silent.promise, "then")
+  const over = { done: true, value: undefined } as const
+  const said: AsyncGenerator<number, void, undefined> = {
+    next: () => silent.promise,
+    return: async () => over,
+    throw: async () => over,
+    [Symbol.asyncIterator]: () => said,
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  let change = Promise.withResolvers<"resized">()
+  let drawn = 0
+  const board: unknown = { news: () => [], draw: () => [{ text: `drawn ${(drawn += 1)}`, width: 8 }] }
+  const changed = (): Promise<"resized"> => (change = Promise.withResolvers()).promise
+  const frames = drawing(board as Board, said, () => "shown", { view: () => VIEW, frameMs: 0, changed })
+  for (let i = 0; i < 20; i += 1) {
+    await frames.next()
+    change.resolve("resized")
+  }
+  expect(waits).toHaveBeenCalledTimes(1)
+  silent.resolve(over)
+  await frames.next()
+  expect((await frames.next()).done).toBe(true)
 })
