@@ -138,6 +138,8 @@ export class Tickets {
     if (known && (known.used_at !== null || Date.parse(known.use_by) > this.#options.now())) return
     count()
     const row = await this.#store.ticket(hash)
+    // Perhaps clients get all of their tickets from other servers.
+    this.#forgetEnded()
     if (row) this.#known.set(hash, row)
   }
 

@@ -1,4 +1,8 @@
+import { BoundedMap } from "../bounded-map.ts"
 import type { WorkerReport } from "../store/contract/instances.ts"
+
+/** How many workers are remembered; the one that was drained or resumed longest ago is forgotten first. */
+const MANY = 10_000
 
 /** Whether a worker takes no more items. */
 interface Drain {
@@ -16,7 +20,7 @@ type DrainReport = Pick<WorkerReport, "worker" | "drained" | "drainedMs">
  * one resumes it, the later of the two counts.
  */
 export class DrainedWorkers {
-  readonly #drains = new Map<string, Drain>()
+  readonly #drains = new BoundedMap<string, Drain>(MANY)
 
   /** Drains the starts of a worker; null lets the worker take items again. */
   set(worker: string, starts: ReadonlySet<string> | null, sinceMs: number): void {

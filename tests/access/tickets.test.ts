@@ -107,6 +107,23 @@ test("only a ticket that must be read in the database is counted, and none is re
   expect(others.find(ticket, use)?.id).toBe(1)
 })
 
+test("a server forgets the ended tickets that other servers gave out, although it gives out none itself", async () => {
+  const { clock, rows, tickets, others } = made()
+  const use = { method: "GET", path: "/api/v1/progress/stream/7" }
+  const { ticket: ended } = await tickets.create(tokenOf(1), use.path)
+  await others.learn(ended, () => undefined)
+  expect(others.find(ended, use)?.id).toBe(1)
+  clock.nowMs += 12 * 3_600_000
+  const { ticket } = await tickets.create(tokenOf(1), use.path)
+  await others.learn(ticket, () => undefined)
+  // A ticket that is remembered is not read: only one that was forgotten is counted.
+  rows.clear()
+  let counted = 0
+  await others.learn(ended, () => void (counted += 1))
+  expect(counted).toBe(1)
+  expect(others.find(ticket, use)?.id).toBe(1)
+})
+
 test("the ticket of a request that has a header is neither counted nor read, because it is not used", async () => {
   const { tickets, others } = made()
   const path = "/api/v1/progress/stream/7"

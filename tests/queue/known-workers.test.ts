@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 
 import { blank } from "../../src/item/blank-item.ts"
 import type { QueueItem } from "../../src/item/item.ts"
+import { DrainedWorkers } from "../../src/queue/drained-workers.ts"
 import { KnownWorkers } from "../../src/queue/known-workers.ts"
 
 test("of a drain at one server and a resume at another the later one counts, and its claims are answered", () => {
@@ -200,4 +201,11 @@ test("an item of a start that is drained ends the taking of items, and one of a 
 test("a worker that no server has heard of takes another item afterwards, by the tags of the one that it has", () => {
   const item = { id: 1, ...blank(1, new Date(0).toISOString()), worker: "box", tags: ["gpu"] }
   expect(new KnownWorkers(() => 1000).afterwards(item)).toEqual({ worker: "box", tags: ["gpu"] })
+})
+
+test("of very many drained workers the one that was drained longest ago is forgotten, and no other", () => {
+  const drained = new DrainedWorkers()
+  const names = Array.from({ length: 10_001 }, (_, i) => `box-${i}`)
+  for (const [ms, worker] of names.entries()) drained.set(worker, new Set(), ms)
+  expect(names.filter((worker) => !drained.has(worker))).toEqual(["box-0"])
 })
