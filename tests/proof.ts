@@ -20,17 +20,23 @@ export function memory({ child: { pid } }: TestServer): number {
 /** How many files and sockets the server holds open. */
 export const descriptors = ({ child: { pid } }: TestServer): number => readdirSync(`/proc/${pid}/fd`).length
 
-/** How many sockets the server holds open: unlike its files, no other work of the server changes them. */
-export function sockets({ child: { pid } }: TestServer): number {
+/** How many descriptors the server holds open, by what they lead to. */
+export function held({ child: { pid } }: TestServer): ReadonlyMap<string, number> {
   const folder = `/proc/${pid}/fd`
-  return readdirSync(folder).filter((fd) => {
+  const counts = new Map<string, number>()
+  for (const descriptor of readdirSync(folder)) {
     try {
-      return readlinkSync(`${folder}/${fd}`).startsWith("socket:")
+      const target = readlinkSync(`${folder}/${descriptor}`).replace(/:\[\d+\]$/, ":")
+      counts.set(target, (counts.get(target) ?? 0) + 1)
     } catch {
-      return false // It was closed since the folder was read.
+      // It was closed since the folder was read.
     }
-  }).length
+  }
+  return counts
 }
+
+/** How many sockets the server holds open: unlike its files, no other work of the server changes them. */
+export const sockets = (server: TestServer): number => held(server).get("socket:") ?? 0
 
 /** How to write many updates. */
 export interface Load {
