@@ -18,7 +18,7 @@ export const ESTIMATE: readonly Mistake[] = [
       ],
       [
         "a percentage that comes late begins a step",
-        "reached >= CAME_FAR && told <= BEGINNING",
+        "reached >= CAME_FAR && told <= beginning",
         "told < reached",
       ],
       [

@@ -8,6 +8,8 @@ import { STEPS, type StepTrace, type Trace } from "./trace.ts"
 const OWN_BAR = 20
 /** Words that stand this many points away from where they stood in the runs name another step. */
 const ELSEWHERE = 20
+/** Steps that begin at percentages that differ by at most this many points are at the same place of the bar. */
+const SAME_PLACE = 2
 /** A line with fewer points does not show how a run went. */
 const MIN_POINTS = 3
 
@@ -75,6 +77,8 @@ export interface KnownSteps {
   readonly orders: readonly (readonly string[])[]
   /** Whether words come again after others in a run. */
   readonly comeAgain: boolean
+  /** The steps of the runs, if all runs went the same way along the bar; otherwise undefined. */
+  readonly way: readonly StepTrace[] | undefined
   /** What the order of an attempt's steps says of them: see `byOrder`. */
   readonly judged: WeakMap<readonly StepTrace[], Words>
   /** What each run counts in exactly one of its steps, and in the step of the same number. */
@@ -120,13 +124,25 @@ function isPartOf(names: readonly string[], order: readonly string[]): boolean {
   return true
 }
 
+/** Whether these steps are the first ones of others, and each began at the same percentage. */
+const goTheWay = (steps: readonly StepTrace[], others: readonly StepTrace[]): boolean =>
+  steps.every(({ name, from = 0 }, i) => {
+    const other = others[i]
+    const isNamed = other !== undefined && withoutDigits(other.name) === withoutDigits(name)
+    return isNamed && Math.abs((other.from ?? 0) - from) <= SAME_PLACE
+  })
+
 /** What the order of an attempt's steps says of them, without those that no run had. */
-function byOrder(steps: readonly StepTrace[], { stretches, orders, comeAgain, judged }: KnownSteps): Words {
+function byOrder(
+  steps: readonly StepTrace[],
+  { stretches, orders, comeAgain, way, judged }: KnownSteps,
+): Words {
   const before = judged.get(steps)
   if (before !== undefined) return before
   const told = orderOf(steps).filter((name) => stretches.has(name))
+  const isAgain = (comeAgain || comesAgain(told)) && !(way && goTheWay(steps, way))
   const isKnown = orders.some((order) => isPartOf(told, order))
-  const words = comeAgain || comesAgain(told) ? "again" : isKnown ? "as before" : "elsewhere"
+  const words = isAgain ? "again" : isKnown ? "as before" : "elsewhere"
   judged.set(steps, words)
   return words
 }
@@ -142,10 +158,13 @@ function countsOf({ steps }: Run): ReadonlySet<string> {
 export function knownSteps(runs: readonly Run[]): KnownSteps {
   const [first = new Set<string>(), ...others] = runs.map(countsOf)
   const orders = runs.map(({ steps }) => orderOf(steps))
+  const way = runs[0]?.steps ?? []
+  const isSameWay = runs.every(({ steps }) => steps.length === way.length && goTheWay(steps, way))
   return {
     stretches: stretchesOf(runs),
     orders,
     comeAgain: orders.some(comesAgain),
+    way: isSameWay ? way : undefined,
     judged: new WeakMap(),
     counted: new Set([...first].filter((key) => others.every((keys) => keys.has(key)))),
   }
@@ -156,7 +175,7 @@ export type Words = "as before" | "unknown" | "again" | "elsewhere"
 
 /**
  * `unknown`: words that no run used, such as the title of a song, unless the step is known by what it counts.
- * `again`: words that come again after others, so that they only say what is being done just now.
+ * `again`: words that come again after others, and not as in all runs, so that they only say what is being done just now.
  * `elsewhere`: words that come in another order than in the runs, or now stand elsewhere on the bar.
  */
 export function wordsNow({ steps, latest, from }: Trace, known: KnownSteps): Words {
@@ -170,8 +189,10 @@ export function wordsNow({ steps, latest, from }: Trace, known: KnownSteps): Wor
   }
   const percent = latest.percent?.[0] ?? from
   const words = byOrder(steps, known)
-  const isElsewhere = from < stretch.from - ELSEWHERE || percent > stretch.to + ELSEWHERE
-  return isElsewhere && words === "as before" ? "elsewhere" : words
+  if (words !== "as before") return words
+  // Of words that come again, those beyond where their step ended in the runs do not say which step it is.
+  if (known.comeAgain && percent > (known.way?.[steps.length]?.from ?? 100) + SAME_PLACE) return "again"
+  return from < stretch.from - ELSEWHERE || percent > stretch.to + ELSEWHERE ? "elsewhere" : "as before"
 }
 
 const offBars = new WeakMap<Run, number>()

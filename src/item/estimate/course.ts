@@ -54,8 +54,8 @@ function textOf(step: StepTrace): string {
 
 /** A course as JSON. It is stored many times, but the text of a step is made only once. */
 export function courseText({ beganMs, trace, unwatchedMs, outageEndedMs }: Course): string {
-  const { steps, lines, latest, from } = trace
+  const { steps, ...step } = trace
   const around = JSON.stringify({ beganMs, unwatchedMs, outageEndedMs })
-  const current = JSON.stringify({ lines, latest, from })
+  const current = JSON.stringify(step)
   return `${around.slice(0, -1)},"trace":{"steps":[${steps.map(textOf).join(",")}],${current.slice(1)}}`
 }

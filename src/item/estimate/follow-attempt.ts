@@ -66,21 +66,27 @@ const lookOfItem = ({ step, steps }: QueueItem, trace: Course["trace"]): string 
 
 /** A percentage begins again if it falls from at least the first to at most the second of these. */
 const [CAME_FAR, BEGINNING] = [75, 10]
+/** In large steps it begins again with what it first said in the attempt, if that is at most this. */
+const LATEST_BEGINNING = 34
+
+/** The most that a percentage is when it begins again. */
+function beginningIn({ steps, lines }: Trace): number {
+  const first = (steps.length > 1 ? steps[0]?.lines : lines)?.percent?.[1]?.[0] ?? 0
+  return first <= LATEST_BEGINNING ? Math.max(BEGINNING, first) : BEGINNING
+}
 
 /**
  * How far the attempt is in percent, if a change says it. The percentage of a second program begins again, and is
  * followed from there; any other one that is lower than before came late, or is that of something else.
  */
-function percentIn(
-  before: Stored,
-  { work, told }: Change,
-  { steps, latest, from }: Trace,
-): number | undefined {
+function percentIn(before: Stored, { work, told }: Change, trace: Trace): number | undefined {
   if (work.done !== before.work.done) return work.done
   if (told === undefined) return undefined
+  const { steps, latest, from } = trace
   const reached = latest.percent?.[0] ?? from
-  const beginsAgain = reached >= CAME_FAR && told <= BEGINNING
-  const hasBegunAgain = steps.length > 1 && from <= BEGINNING
+  const beginning = beginningIn(trace)
+  const beginsAgain = reached >= CAME_FAR && told <= beginning
+  const hasBegunAgain = steps.length > 1 && from <= beginning
   return beginsAgain || (hasBegunAgain && told > reached) ? told : undefined
 }
 

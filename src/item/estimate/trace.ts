@@ -5,7 +5,6 @@ import {
   PERCENT,
   seriesInWords,
   withCountInWords,
-  withoutDigits,
 } from "./count-in-words.ts"
 import {
   begunToGrow,
@@ -18,7 +17,7 @@ import {
   type TotalGrowth,
 } from "./growing-total.ts"
 import { GRAIN, type Point } from "./step-line.ts"
-import { goesOnBeside } from "./steps-at-once.ts"
+import { countsOn, goesOnBeside, inOtherWords, isOther } from "./steps-at-once.ts"
 import type { TracedReport } from "./traced-report.ts"
 
 /** The signals of how far a step is: the medium's time, what is counted, or the percentage. */
@@ -50,6 +49,8 @@ export interface StepTrace {
   readonly at: number
   /** The percentage at which it began, if only the words of a report name it; absent otherwise, and at 0. */
   readonly from?: number
+  /** How far its count was when it began, as a part of the total; absent at 0, and if a report names the step. */
+  readonly counted?: number
   /** The lines of the step; empty for the current step, whose lines are in the trace. */
   readonly lines: SignalLines
   /** How much there was to do in the whole run, by unit, as it was declared; absent if nothing was, and in later steps. */
@@ -72,6 +73,8 @@ export interface Trace {
   readonly latest: Latest
   /** The percentage at which the current step began. */
   readonly from: number
+  /** The latest words of the current step, if they change while its count goes on; otherwise absent. */
+  readonly words?: string
 }
 
 /** The trace of an attempt that has reported nothing yet. */
@@ -150,16 +153,6 @@ function fell(
 function beginsAt({ latest, from }: Trace, { progress = latest.percent?.[0] ?? from }: TracedReport): number {
   const reached = latest.percent?.[0] ?? from
   return progress < BEGAN_AGAIN * reached ? progress : Math.max(reached, progress)
-}
-
-/** Whether a report names another step than the current one, or only its number. */
-function isOther(step: StepTrace, report: TracedReport): boolean {
-  // Until a step is named, the attempt is preparing.
-  if (step.name === "") return report.step?.name === "" && report.step.index !== step.index
-  if (report.step) return report.step.index !== step.index || (report.step.name || step.name) !== step.name
-  // "frame 17 of 240" and "frame 18 of 240" are the same step.
-  const name = report.current_step || step.name
-  return name !== step.name && withoutDigits(name) !== withoutDigits(step.name)
 }
 
 const beginning = (signal: Signal, from: number): Point => [signal === "percent" ? from : 0, 0]
@@ -262,7 +255,7 @@ function grownLine({ lines, latest, from }: Trace, signal: Signal, point: Point)
  */
 function drawn(trace: Trace, { media, unit, percent }: Values, at: number): Trace {
   const before = isLower(percent, trace) ? setBack(trace, percent) : trace
-  const { steps, lines, latest, from } = before
+  const { lines, latest } = before
   const newMedia = nextOf(before, "media", media, at)
   const newUnit = nextOf(before, "unit", unit, at)
   const newPercent = nextOf(before, "percent", percent, at)
@@ -272,14 +265,13 @@ function drawn(trace: Trace, { media, unit, percent }: Values, at: number): Trac
   const percentLine = newPercent ? grownLine(before, "percent", newPercent) : lines.percent
   const isSame = mediaLine === lines.media && unitLine === lines.unit && percentLine === lines.percent
   return {
-    steps,
+    ...before,
     lines: isSame ? lines : { media: mediaLine, unit: unitLine, percent: percentLine },
     latest: {
       media: newMedia ?? latest.media,
       unit: newUnit ?? latest.unit,
       percent: newPercent ?? latest.percent,
     },
-    from,
   }
 }
 
@@ -382,7 +374,11 @@ export function traced(trace: Trace, told: TracedReport, at: number): Trace {
   const isBack = report !== told && !mayBeginAgain(report, last, trace.latest)
   const judged = isBack ? told : report
   const reached = { ...valuesOf(judged), ...doneByCount(last, judged) }
-  const goesOn = !fell(trace, last, judged, reached) && !isOther(last, report)
+  const isOfOther = isOther(last, report, trace.words)
+  const hasFallen = fell(trace, last, judged, reached)
+  if (isOfOther && !hasFallen && countsOn(trace, report, values))
+    return followed({ ...trace, ...inOtherWords(trace.steps, report) }, report, values, at)
+  const goesOn = !isOfOther && !hasFallen
   const isLast = trace.steps.length >= MAX_STEPS
   if (last.unit === STEPS || (!goesOn && isLast && report.step)) return counted(trace, last, report, at)
   if (goesOn && isBack && isNoCount(report, last, trace.latest))
@@ -391,7 +387,9 @@ export function traced(trace: Trace, told: TracedReport, at: number): Trace {
   const rest: TracedReport = isLast && isLower(values.percent, trace) ? {} : { progress: report.progress }
   if (isLast || goesOnBeside(trace, report, values)) return followed(trace, rest, valuesOf(rest), at)
   const from = Math.min(HELD_AT, beginsAt(trace, report))
-  const steps = [...settled(trace), begun(told, last.name, last.index + 1, round(at, 1000), from)]
+  const part = report.step ? 0 : (values.media ?? values.unit)
+  const first = begun(told, last.name, last.index + 1, round(at, 1000), from)
+  const steps = [...settled(trace), part ? { ...first, counted: part } : first]
   const next: Trace = { ...NO_TRACE, steps, from }
   const [step] = steps.slice(-1)
   const isCounting =

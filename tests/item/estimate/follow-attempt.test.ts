@@ -347,6 +347,18 @@ test("the percentages of programs that count from 0 in turn are steps, though th
   })
 })
 
+test("a percentage in large steps begins again with what it first said", () => {
+  for (const first of [17, 34]) {
+    const percentages = [first, 2 * first, 83, 100]
+    const render = new Render().claim()
+    for (const [i, progress] of [...percentages, ...percentages].entries())
+      render.report(10 * (i + 1), { progress })
+    const { steps = [], from } = render.stored.work.course?.trace ?? {}
+    expect(steps.map(({ at }) => at)).toEqual([0, 50])
+    expect(from).toBe(first)
+  }
+})
+
 test("a percentage that only comes late, or is that of something else, begins no step", () => {
   const render = new Render().claim()
   for (const [seconds, progress] of [
