@@ -10,6 +10,9 @@ const HALF = 0.5
 /** If other counts came this many times instead of it, a count was abandoned. */
 const MAX_MISSED = 4
 
+/** How many counts are remembered besides those under way: an output may name another one in each of its lines. */
+const MAX_KNOWN = 200
+
 /**
  * From this fraction on, a part inside a count is full: the last redraw of many bars stops before the end.
  */
@@ -207,6 +210,7 @@ function isSureOf({ n, total, isWork, isHead }: Count, isInner: boolean, isDone:
 
 /** Counts that nest: jobs, images and frames around steps, tiles and samples, on one line or on several. */
 export class NestedCounts {
+  /** The one that was seen last comes last. */
   readonly #known = new Map<string, CountedThing>()
   #nested: CountedThing[] = []
   /** How often a count of work has moved. */
@@ -220,7 +224,8 @@ export class NestedCounts {
     for (const [i, count] of counts.entries()) {
       const key = count.isWork ? count.name : keyOf(count.isHead ? stepOf(label) : label, i)
       const known = this.#known.get(key)
-      const counter = known ?? this.#newCounter(key, count, line, !isTold)
+      const counter = known ?? this.#newCounter(count, line, !isTold)
+      this.#remember(key, counter)
       counter.hear(shape)
       // The words of a line with nested counts are about the innermost one.
       const isLast = i === counts.length - 1
@@ -264,22 +269,21 @@ export class NestedCounts {
     return counter.isElsewhere
   }
 
-  #newCounter(
-    key: string,
-    count: Count,
-    { label, outer, isNoun }: CountedLine,
-    isAlone: boolean,
-  ): CountedThing {
-    const isNamed = label !== "" && !count.isHead && !count.isWork && isNoun()
-    const counter = new CountedThing(
-      count,
-      this.#rankOf(count, isAlone),
-      label,
-      count.n <= 1 && outer === 0,
-      isNamed,
-    )
+  /** If there are too many, the one that was not seen for longest is forgotten. */
+  #remember(key: string, counter: CountedThing): void {
+    this.#known.delete(key)
     this.#known.set(key, counter)
-    return counter
+    if (this.#known.size <= MAX_KNOWN) return
+    for (const [oldest, each] of this.#known) {
+      if (this.#nested.includes(each)) continue
+      this.#known.delete(oldest)
+      return
+    }
+  }
+
+  #newCounter(count: Count, { label, outer, isNoun }: CountedLine, isAlone: boolean): CountedThing {
+    const isNamed = label !== "" && !count.isHead && !count.isWork && isNoun()
+    return new CountedThing(count, this.#rankOf(count, isAlone), label, count.n <= 1 && outer === 0, isNamed)
   }
 
   /**
