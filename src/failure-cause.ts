@@ -1,6 +1,12 @@
 /** Words with which programs name the cause of a failure. */
 const CAUSE =
   /\b(?:error|exception|invalid|no such|matches no|not (?:found|divisible|supported|permitted|enough)|denied|cannot|can't|could(?: not|n't)|unable|fail(?:ed|ure)|unknown|unrecognized|missing|out of|no space|exceed(?:s|ed)|refused|timed? ?out|killed|aborted|segmentation fault|illegal instruction|crashed|panic(?:ked)?|fatal|corrupt(?:ed)?|unsupported|bad|does not|already in use|(?:is|not) a directory|interrupted|expired|no (?:\w+ )?licen[cs]es?)\b/i
+/** The same words in other languages. */
+const CAUSE_ABROAD =
+  /(?<!\p{L})(?:fehler|fehlgeschlagen|(?:nicht|konnte nicht) gefunden|ungültig\p{L}*|verweigert|erreurs?|introuvables?|impossible (?:de|d')|échec|échou\p{L}+|refusée?s?|falló|fallid[oa]|inválid[oa]s?|no se (?:encontr|pu[de])\p{L}*|errore|impossibile|non trovat[oa]|fallit[oa]|erro|não encontrad[oa]|falhou|falha|fout|mislukt|niet gevonden|błąd|nie (?:znaleziono|można)|hata|ошибк[аи]|не (?:найден\p{L}?|удалось)|сбой)(?!\p{L})|エラー|失敗|見つかりません|できません|错误|錯誤|失败|找不到|无法|無法|오류|실패|찾을 수 없/iu
+/** What was counted in them and did not happen: "0 Fehler", "エラー: 0". */
+const NONE_ABROAD =
+  /(?:\b0 ?(?:個の|个|件の)?|(?<!\p{L})(?:keine?|aucune?|sans|sin|nessun|senza|sem|nenhum|geen|bez|без|нет) |没有|無)(?:fehler|erreurs?|error(?:es|i)?|errore|erros?|fout(?:en)?|błęd\p{L}+|ошибок|エラー|错误|失败|오류)|(?:fehler|erreurs?|errori|erros?|fouten|ошибок|エラー|错误|失败|오류) ?[:：] ?0(?!\d)/giu
 /** Lines in which ffmpeg reports the consequences of a failure, after its cause, and warnings before it. */
 const CONSEQUENCE =
   /^(?:conversion failed|.*, defaulting to |error (?:opening|initializing|while (?:opening|processing|decoding|filtering)|submitting|sending|muxing|writing trailer)|nothing was (?:written|encoded)|\[(?:vost|aost|vist|aist|out|in|enc|dec|fc)#)/i
@@ -12,7 +18,7 @@ const CONSEQUENCE =
  * full, exiting", "Build failed: no scene".
  */
 const GIVING_UP =
-  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) failed[.!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$|^(?:failure: )?build failed(?: in [\d.]+\w.*| with an exception)?\W*$|^execution failed for task \S+$|^(?:\w+: )?this (?:job|task) failed\W*$|^\s*please\b|^error in rule \w+:$|\blook above\b|^(?:\S+: line \d+: +\d+ )?aborted(?: \(core dumped\))?(?: {2,}\S.*)?$/i
+  /^(?:(?:can't|failed to) (?:parse|convert) (?:file )?\S+|(?:render(?:ing)?|encod(?:e|ing)|export(?:ing)?|conversion|processing|job|task|build) (?:failed|aborted)[.!]?|(?:erro\[\d+\] )?error waiting for container: .*|[a-zäöü]+ (?:fehlgeschlagen|abgebrochen)[.!]?|échec (?:du |de la |de l')\w+[.!]?|レンダリングに失敗しました。?|渲染失败[。!]?|failed to (?:start|set pipeline to \w+)\.?|error: pipeline doesn't want to \w+\.|error: from element .*: state change failed\b.*|fatal error in \w+: cannot \w+ input\.|error in configuration, could not begin .*|\S+ no images (?:defined|found) .*)$|\b(?:due to|see) (?:the |\d+ )?(?:previous|earlier|(?:\w+ )?above|errors?\W*$)|^(?:\S+\s+)?the \w+ has been aborted|\b(?:initiali[sz]e|start|continue)\b[^:,]{0,99}, (?:exit|abort)ing|\ba complete log\b|^[\w ]+ failed:? -?\d+$|^(?:failure: )?build failed(?: in [\d.]+\w.*| with an exception)?\W*$|^execution failed for task \S+$|^(?:\w+: )?this (?:job|task) failed\W*$|^\s*please\b|^error in rule \w+:$|\blook above\b|^(?:\S+: line \d+: +\d+ )?aborted(?: \(core dumped\))?(?: {2,}\S.*)?$/i
 /** The exit code of a program at the end of a line. */
 const EXITED = /\bexit(?:ed)?(?: with)?(?: (?:non-zero )?(?:exit )?(?:code|status|value))?:? ?-?\d+\W*$/i
 /** Words that say that something failed, and not why. */
@@ -36,7 +42,7 @@ const EXIT_CODE = /^(?:.{1,200}: )?the command ended with code (\d+)/
 const CRASHED = /^Writing: (.+\.crash\.txt)$/
 /** Lines that only say how a program is called, where to read on, or that a program below it failed. */
 const HINT =
-  /^\s*(?:usage:|(?:try|run|see) ['"`]|for (?:more|further) |(?:troubleshooting|docs?|documentation|help|more): https?:\/\/\S+$|note: (?:run with|some details) |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
+  /^\s*(?:usage:|stack traceback:$|(?:try|run|see) ['"`]|for (?:more|further) |(?:troubleshooting|docs?|documentation|help|more): https?:\/\/\S+$|note: (?:run with|some details) |to ignore this|make(?:\[\d+\])?: \*\*\*)/i
 /** A Python program says with it that another program failed. */
 const FAILED_BELOW = /\bCalledProcessError\b/
 /** Blender 5 puts a stroke before all lines of a traceback but the first. */
@@ -53,7 +59,9 @@ const ERROR_NAME = /(?<![\w./\\-])[\w.]*[a-z\d](?:Error|Exception)\b(?!\.\w)/
 
 /** Whether a line names a cause; a count of zero, such as `0 errors`, is no cause. */
 const namesCause = (line: string): boolean =>
-  ERROR_NAME.test(line) || (CAUSE.test(line) && CAUSE.test(line.replace(NONE, "")))
+  ERROR_NAME.test(line) ||
+  (CAUSE.test(line) && CAUSE.test(line.replace(NONE, ""))) ||
+  (CAUSE_ABROAD.test(line) && CAUSE_ABROAD.test(line.replace(NONE_ABROAD, "")))
 
 /** Whether a line only says that the program, or one below it, gives up: its reason stands above it. */
 const givesUp = (line: string): boolean =>
@@ -65,6 +73,11 @@ const THROWN = /^(?:(?:uncaught|unhandled)\b[^:]*|[a-z_$][\w.$]*): \S/i
 const ERROR_THROWN = /(?:^|[\s.])\w*(?:Error|Exception): (?!0\b)\S|\bpanicked at \S/
 /** The most lines above a stack among which the message is. */
 const MOST_DETAILS = 6
+
+/** The exception behind another one, with its message: of several, the last one happened first. */
+const CAUSED_BY = /^\s*(?:caused by|\[cause\]): +(\S+: .*\S)$/i
+/** A line of a stack: of JavaScript, Java, C#, Ruby or Lua. */
+const FRAME = /^\s+(?:at .*[:(]|from .*:\d+:in |\[C\]: in |\S+:\d+: in )/
 
 /** What a program in C++ threw, with its message. */
 const WHAT = /^\s*what\(\): +(\S.*)$/
@@ -155,7 +168,7 @@ export function causeOf(error: string): string {
   )
   const telling = all.filter((one) => !HINT.test(one))
   const lines = telling.length > 0 ? telling : all
-  const stack = lines.findIndex((one) => /^\s+(?:at .*[:(]|from .*:\d+:in )/.test(one))
+  const stack = lines.findIndex((one) => FRAME.test(one))
   const isFfmpeg = lines.some(
     (one) => COMPONENT.test(one) || /^(?:ffmpeg version|Conversion failed)/.test(one),
   )
@@ -165,7 +178,7 @@ export function causeOf(error: string): string {
   const named = isAbove
     ? exception
     : stack > 0
-      ? thrownAbove(lines.slice(0, stack))
+      ? (lines.map((one) => CAUSED_BY.exec(one)?.[1]).findLast(Boolean) ?? thrownAbove(lines.slice(0, stack)))
       : isFfmpeg
         ? ofFfmpeg(lines)
         : ofOther(lines)

@@ -104,7 +104,7 @@ export class BarsInSequence {
     current.fraction = Math.max(current.fraction, fraction)
     if (current.fraction >= 1 && this.#isYoung(current)) this.drop()
     // The one step back was already made, so the progress of this bar could not be removed later.
-    else if (!current.isVoid && !(this.#isSetBack && this.#isYoung(current))) {
+    else if (!current.isVoid && !(this.#isSetBack && !this.#isRepeated && this.#isYoung(current))) {
       const most = this.#isSetBack ? MOST_UNKNOWN : 1
       this.#grow(isWhole ? Math.min(most, fraction) : this.#proven(current.fraction))
     }

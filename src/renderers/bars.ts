@@ -69,6 +69,7 @@ export class Bars {
   /** The output says that something failed and begins once more. */
   repeat(): void {
     this.#isAgain = true
+    if (this.#root && !this.#isOver(this.#root)) this.#root.mayFall = true
   }
 
   /**
@@ -173,6 +174,7 @@ export class Bars {
   /** The bar of the whole has moved. The bars that wait for it have nothing done yet. */
   #move({ fraction, isFirstOfSeveral }: BelievedBar): void {
     this.#isAgain = false
+    if (this.#root) this.#root.mayFall = false
     const waiting = [...this.#waits.values()].filter((times) => times >= WAITS).length
     if (waiting + this.#awaited === 0) this.#sequence.move(fraction, this.#isOuter, isFirstOfSeveral)
     else this.#sequence.move((this.#awaited + fraction) / (this.#awaited + 1 + waiting), true)

@@ -79,6 +79,8 @@ export class BelievedBar {
   isRedrawn: boolean
   /** Whether its words only name something, and say nothing of work. */
   readonly isNamed: boolean
+  /** Whether it failed and begins once more, perhaps where it stopped: then it may fall, once. */
+  mayFall = false
   /** Whether it is the first of several, as its number says: it does not change while the bar grows. */
   isFirstOfSeveral: boolean
   #ordinal: string | undefined
@@ -153,7 +155,8 @@ export class BelievedBar {
 
   #fall(fraction: number, isRedrawn: boolean, line: number): Growth {
     const fall = this.fraction - fraction
-    if (this.#isRestart(fraction, isRedrawn)) {
+    if (this.mayFall || this.#isRestart(fraction, isRedrawn)) {
+      this.mayFall = false
       this.fraction = fraction
       this.begunAt = line
       this.hasRestarted = true

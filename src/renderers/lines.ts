@@ -214,7 +214,8 @@ class Lines implements LineReader {
     // A table of loads: of a graphics card, and of its memory.
     if (percent && !isBar && isConfirmed(piece.text, percent) === false) return undefined
     if (percent) return this.#tellPercent(this.#measures.of(piece, percent, counts))
-    const isCount = counts.length > 0 && (percentages === 0 || measured)
+    // More than 100 % is a speed or a word of a song.
+    const isCount = counts.length > 0 && (percentages === 0 || measured || !found)
     return isCount ? this.#tellCounts(piece, counts) : undefined
   }
 

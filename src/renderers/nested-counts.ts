@@ -197,8 +197,8 @@ interface CountedLine {
 /** What distinguishes a count without a noun: the words before the counts of its line, and which of them it is. */
 const keyOf = (label: string, index: number): string => `${label}#${index}`
 
-/** What distinguishes a step: what is being done, and not to what. */
-const stepOf = (label: string): string => /^\p{L}{3,}ing(?= )/u.exec(label)?.[0] ?? (label || "[")
+/** What distinguishes a step: what is being done, unless it is named together with what it is done to. */
+const stepOf = (label: string): string => (/^\p{L}{3,}ing /u.test(label) ? "(" : label || "[")
 
 /** Whether a line certainly counts work. `isInner` means that a count before it on the line is believed. */
 function isSureOf({ n, total, isWork, isHead }: Count, isInner: boolean, isDone: boolean): boolean {

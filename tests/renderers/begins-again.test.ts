@@ -16,6 +16,12 @@ describe("what failed and begins once more is one bar, and not two", () => {
     expect(shown).toMatchObject({ most: 60, last: 10 })
   })
 
+  test("also if it goes on from where it stopped", () => {
+    const first = [...rendering([5, 30, 60]), "\nconnection lost, retrying\n"]
+    expect(read([...first, ...rendering([40, 50]), "\n"], 3)).toMatchObject({ most: 60, last: 50 })
+    expect(read([...first, ...rendering([40, 70]), "\n"], 3).last).toBe(70)
+  })
+
   test("a count", () => {
     const shown = read([...frames([1, 2, 3, 4, 5]), "Segmentation fault, restart\n", ...frames([1, 2])], 10)
     expect(shown.last).toBe(5)
@@ -95,12 +101,19 @@ test("a step whose number stands in brackets at the end contains the bar below i
     "\n",
   ]
   expect(read([...step("Drums", 1), ...step("Bass", 2)], 10).last).toBe(18)
+  const steps = lf("Separating the vocals (1/3)", "Rendering the video (2/3)")
+  expect(read(steps, 10).last).toBe(33)
   expect(read(lf("Retrying the upload (1/5)", "Retrying the upload (2/5)"), 10).most).toBe(0)
 })
 
 test("the load beside the heat of a device is no progress", () => {
   const lines = each([3, 4, 5], (n) => `[GPU 0 | 6${n}C | ${80 + n}%] frame ${n}/20\n`)
   expect(read(["[GPU 0 | 62C | 80%] frame 1/20\n", ...lines], 10).last).toBe(20)
+})
+
+test("a percentage above 100 on the line of a count is none", () => {
+  const lines = each([1, 2, 3], (n) => `Line ${n}/10: I give 110%\n`)
+  expect(read(lines, 10).last).toBe(20)
 })
 
 test("the percentage of a job in JSON is one, whatever stands before its name", () => {
