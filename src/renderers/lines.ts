@@ -1,6 +1,7 @@
 import type { Report, Unit } from "../item/item.ts"
 import { BarsInSequence } from "./bars-in-sequence.ts"
 import { Bars } from "./bars.ts"
+import { saysAgain } from "./begins-again.ts"
 import { BARE, isAtStart, isDrawnAs, type LineLook } from "./believed-bar.ts"
 import { ESCAPE } from "./control-characters.ts"
 import { CountsAndPercentages, type Measure } from "./counts-and-percentages.ts"
@@ -19,6 +20,7 @@ import { LOUD } from "./failures-in-flood.ts"
 import type { Evidence, Expected, LineReader } from "./line-reader.ts"
 import { isNoun } from "./measured-in-line.ts"
 import { NestedCounts } from "./nested-counts.ts"
+import { ObjectOverLines } from "./object-over-lines.ts"
 import {
   areAllMeasured,
   isConfirmed,
@@ -53,9 +55,6 @@ const MOST_EMPTY = 0.05
 const WORDS_OF = /^(?:dialogue|comment|(?:negative )?prompt|lyrics): ?/i
 /** A bar that is named like them and has no room to be drawn. */
 const FIGURE_OF = new RegExp(`${WORDS_OF.source} *\\d`, "i")
-/** Words that say that something failed and begins once more. */
-const AGAIN =
-  /\b(?:re-?try(?:ing)?|restart(?:ed|ing)?|trying (?:again|once more)|starting (?:over|again)|attempt #?[2-9]|(?:erneuter|neuer) versuch|nouvelle tentative|reintentando)\b|повтор|再試行|重试|재시도/iu
 /** A command that a shell repeats. */
 const TRACED = /^\+{1,4} [\w./-]+ /
 
@@ -93,6 +92,7 @@ class Lines implements LineReader {
   readonly #counters = new NestedCounts()
   readonly #sideBySide = new CountsSideBySide()
   readonly #preparation = new Preparation()
+  readonly #object = new ObjectOverLines()
   /** Bars inside the counted things. */
   #inner: { readonly sequence: BarsInSequence; readonly bars: Bars }
   /** The bars that were seen inside the counted things. */
@@ -157,7 +157,15 @@ class Lines implements LineReader {
     const own = this.#own.read(line)
     if (own) return this.#readOwn(own)
     if (this.#isSaid(line) && !isRedrawn) return undefined
-    if (this.#hasTold && AGAIN.test(line)) this.#repeat()
+    const told = this.#readShown(this.#object.read(line) ?? line, isRedrawn)
+    // What one of its lines has said, the object does not say once more.
+    if (told) this.#object.leave()
+    return told
+  }
+
+  /** Reads a line for what it shows of the progress. */
+  #readShown(line: string, isRedrawn: boolean): Report | undefined {
+    if (this.#hasTold && saysAgain(line)) this.#repeat()
     const hasFigures = FIGURES.test(line)
     if (!hasFigures) this.#measures.hear(line)
     this.#preparation.hear(line, hasFigures)
