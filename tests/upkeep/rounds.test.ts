@@ -26,7 +26,7 @@ test.each<[name: string, seconds: number, service: Repeating]>([
   ["SizeLimit", 2, new SizeLimit(any, any, any, any)],
   ["Fleet", 2, new Fleet(any, any)],
   ["MissedRings", 6, new MissedRings(any, any)],
-  ["DiskLowWarning", 10, new DiskLowWarning(any, any)],
+  ["DiskLowWarning", 1, new DiskLowWarning(any, any)],
   ["Backups", 60, new Backups(any)],
   ["Compaction", 60, new Compaction(any)],
   ["Retention", 60, new Retention(any, any, any, any)],

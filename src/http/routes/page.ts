@@ -48,7 +48,8 @@ export const pageRoutes = (app: AppWithCaller, others: AnswerOthers, { limits }:
     // Answers for any id; the page itself says that an item does not exist.
     .get(
       "/items/:id",
-      async ({ request, params: { id }, caller }) => {
+      async ({ request, params: { id }, set, caller }) => {
+        set.headers["vary"] = "accept"
         if (!acceptsHtml(request)) return noPage(`/items/${id}`)
         return fileAnswer({ request, caller }, limits, await pageFile("item.html"), PAGE)
       },
