@@ -249,10 +249,10 @@ page("a list in which the pointer is", () => {
     const order = `[...document.querySelectorAll(".waiting .items > *")].map(({ dataset, className }) => dataset.item ?? className).join()`
     // In one frame, and in a later one.
     await run(3)
-    await tab.until(`document.querySelectorAll(".lane").length === 2 && ${order} === "2,trace,4"`)
+    await tab.until(`document.querySelectorAll(".lane").length === 2 && ${order} === "2,stand-in,4"`)
     await here.server.put(4, { priority: 5, title: "First" })
     await tab.until(`document.querySelector('.waiting [data-item="4"]').innerText.includes("First")`)
-    expect(await tab.evaluate<string>(order)).toBe("2,trace,4")
+    expect(await tab.evaluate<string>(order)).toBe("2,stand-in,4")
     await tab.hover("#brand")
     await tab.until(`${order} === "4,2"`)
   })
