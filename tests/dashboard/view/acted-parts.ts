@@ -376,7 +376,7 @@ export function barThatJumps(): (string | undefined)[] {
 }
 
 /** The places to which a search in an output of three matches leads: at first, and with the next and the previous. */
-export function placesFound() {
+export function matchesFound() {
   const text = new PrintedText()
   text.append("frame 1\nframe 2\nframe 3\n")
   document.body.append(text.element)
@@ -384,12 +384,12 @@ export function placesFound() {
   const input = find.element.querySelector("input")
   if (input) input.value = "frame"
   input?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter" }))
-  const places = [textOf(find.element.querySelector(".places"))]
+  const matches = [textOf(find.element.querySelector(".matches"))]
   for (const sign of ["↓", "↑"]) {
     const button = [...find.element.querySelectorAll("button")].find((one) => textOf(one) === sign)
     button?.click()
-    places.push(textOf(find.element.querySelector(".places")))
+    matches.push(textOf(find.element.querySelector(".matches")))
   }
   text.element.remove()
-  return places
+  return matches
 }

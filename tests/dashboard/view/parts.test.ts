@@ -122,8 +122,8 @@ page("a part of the page", () => {
     expect(await shown("barThatJumps")).toEqual(["0.70s", "0.70s"])
   })
 
-  test("leads from the last place that was found to the first one, and back", async () => {
-    expect(await shown("placesFound")).toEqual(["3 of 3", "1 of 3", "3 of 3"])
+  test("leads from the last match to the first one, and back", async () => {
+    expect(await shown("matchesFound")).toEqual(["3 of 3", "1 of 3", "3 of 3"])
   })
 
   test("says what each worker does, in their order, and hides workers only if there are several to hide", async () => {
@@ -131,8 +131,8 @@ page("a part of the page", () => {
       doing: [
         "idle 1 min",
         "away 30 s",
-        "#1 10%, stopping",
-        "away 30 s, drained",
+        "stopping (#1\u00a010%)",
+        "drained (away\u00a030\u00a0s)",
         "#1 10% and 1 more",
         "#1 completed",
       ],
